@@ -1,0 +1,21 @@
+"""Rules for the whole suite."""
+
+from collections.abc import Generator
+
+import pytest
+
+from tests import needs
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip that does not name a missing need into a failure: a skipped test is a promise not kept."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not reason.removeprefix("Skipped: ").startswith(needs.PREFIX):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} was skipped without a need that is missing here: {reason}"
+    return report
