@@ -1,0 +1,189 @@
+"""A port that talks by itself (P1, pushing D0): connect, read, watch, back off, reconnect."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+import logging
+import math
+from statistics import median
+import time
+
+from ..meter import Reader, ReceivedAt, Rejected, Telegram
+from .transport import LineSettings, Transport, TransportError, open_transport
+
+_LOGGER = logging.getLogger(__name__)
+
+# Seconds between attempts to open a port, by the number of attempts that failed: the last one is the cap. A cable that
+# is back is found within it, whatever happened before.
+_RETRY_DELAYS = (1.0, 2.0, 5.0)
+# The slowest P1 ports send every 10 s: taken until the interval of this meter was measured.
+_ASSUMED_INTERVAL = 10.0
+_GAPS_KEPT = 9
+_GAPS_NEEDED = 3
+_SHORTEST_SILENCE = 10.0
+_SILENT_INTERVALS = 3.5
+# A port that stays silent is opened again after one, two, four … times the limit of silence, at most every minute.
+_LONGEST_PATIENCE = 60.0
+# Inside a telegram no meter pauses as long as this.
+_SHORTEST_PARTIAL = 3.0
+# While nothing good comes, one read of this size, then a pause: seven times what 115200 bit/s can carry, so a serial line
+# is never held up, and a flood from the network costs next to nothing.
+_READ_SIZE = 16 * 1024
+_FAILURE_PAUSE = 0.2
+
+
+class LinkState(StrEnum):
+    """How it stands with the port."""
+
+    CONNECTING = "connecting"
+    """It is being opened for the first time."""
+    CONNECTED = "connected"
+    """It is open; that says nothing about what comes out of it."""
+    LOST = "lost"
+    """It could not be opened or went away; opening it is tried again and again."""
+
+
+def silence_limit(interval: float | None) -> float:
+    """Return after how many seconds without a telegram a meter with this interval counts as silent.
+
+    Args:
+        interval: seconds between two telegrams; None: not measured yet.
+    """
+    return max(_SHORTEST_SILENCE, _SILENT_INTERVALS * (_ASSUMED_INTERVAL if interval is None else interval))
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Stream:
+    """Reads a port for ever and hands out what it says."""
+
+    def __init__(
+        self,
+        port: str,
+        settings: LineSettings,
+        reader: Reader,
+        *,
+        on_items: Callable[[list[Telegram | Rejected]], None],
+        on_state: Callable[[LinkState, TransportError | None], None],
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        """Prepare; nothing is opened before ``run``.
+
+        Args:
+            port: device path or URL.
+            settings: of the line; without meaning for ``socket://``.
+            reader: finds the telegrams; it is fed by this stream only.
+            on_items: gets what one read yielded, in the order of arrival, never an empty list.
+            on_state: gets every change of the state, or of the kind of error, once: not every attempt.
+            clock: the time of day that telegrams are stamped with.
+        """
+        self._port = port
+        self._settings = settings
+        self._reader = reader
+        self._on_items = on_items
+        self._on_state = on_state
+        self._clock = clock
+        self._reported: tuple[LinkState, str | None] | None = None
+        self._gaps: deque[float] = deque(maxlen=_GAPS_KEPT)
+        self._last_telegram: float | None = None
+        self._failures = 0
+        self._silences = 0
+        self._pending = False
+
+    @property
+    def interval(self) -> float | None:
+        """Seconds between two telegrams: the median of the last gaps; None before three of them were measured."""
+        return median(self._gaps) if len(self._gaps) >= _GAPS_NEEDED else None
+
+    async def run(self) -> None:
+        """Connect, read, reconnect, for ever; ends by being cancelled, with the port closed."""
+        self._report(LinkState.CONNECTING, None)
+        while True:
+            try:
+                await self._connection()
+            except TransportError as err:
+                _LOGGER.debug("Port lost (%s): %s", err.kind, err.detail)
+                self._finish()
+                self._last_telegram = None
+                self._report(LinkState.LOST, err)
+                delay = _RETRY_DELAYS[min(self._failures, len(_RETRY_DELAYS) - 1)]
+                self._failures += 1
+                await asyncio.sleep(delay)
+            else:
+                _LOGGER.debug("Nothing good for %.0f s: opening the port again", self._patience())
+                self._finish()
+                self._silences += 1
+
+    async def _connection(self) -> None:
+        """Read one connection until it has been silent for too long.
+
+        Raises:
+            TransportError: it could not be made, or was lost.
+        """
+        transport = await open_transport(self._port, self._settings)
+        try:
+            _LOGGER.debug("Port open, %s", self._settings)
+            self._report(LinkState.CONNECTED, None)
+            await self._read(transport)
+        finally:
+            await transport.close()
+
+    async def _read(self, transport: Transport) -> None:
+        """Feed the reader until no telegram came for too long."""
+        loop = asyncio.get_running_loop()
+        good = heard = loop.time()
+        unproductive = 0
+        while True:
+            silent_at = good + self._patience()
+            partial_at = heard + max(_SHORTEST_PARTIAL, self.interval or 0.0) if self._pending else math.inf
+            if loop.time() >= silent_at:
+                return
+            try:
+                async with asyncio.timeout_at(min(silent_at, partial_at)):
+                    data = await transport.read(_READ_SIZE)
+            except TimeoutError:
+                # What began and was not continued will not be: say so now, not when the next one begins.
+                self._finish()
+                continue
+            heard = loop.time()
+            self._pending = True
+            unproductive += len(data)
+            items = self._reader.feed(data, ReceivedAt(time.monotonic(), self._clock()))
+            if self._hand_out(items):
+                good, unproductive = heard, 0
+            elif items or unproductive > _READ_SIZE:
+                await asyncio.sleep(_FAILURE_PAUSE)
+
+    def _hand_out(self, items: list[Telegram | Rejected]) -> bool:
+        """Pass on what one read yielded; return whether a telegram was in it."""
+        if telegrams := sum(isinstance(item, Telegram) for item in items):
+            now = asyncio.get_running_loop().time()
+            if self._last_telegram is not None:
+                # Several at once were held up somewhere and share the gap.
+                self._gaps.append((now - self._last_telegram) / telegrams)
+            self._last_telegram = now
+            self._failures = self._silences = 0
+        if items:
+            self._on_items(items)
+        return telegrams > 0
+
+    def _patience(self) -> float:
+        """Return how long to wait for a telegram before the port is opened again."""
+        limit = silence_limit(self.interval)
+        return min(limit * 2.0**self._silences, max(limit, _LONGEST_PATIENCE))
+
+    def _finish(self) -> None:
+        """Hand out what is left of a telegram that does not go on."""
+        if self._pending:
+            self._pending = False
+            self._hand_out(self._reader.close())
+
+    def _report(self, state: LinkState, error: TransportError | None) -> None:
+        reported = (state, None if error is None else error.kind)
+        if reported != self._reported:
+            self._reported = reported
+            self._on_state(state, error)

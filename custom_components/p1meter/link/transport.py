@@ -1,0 +1,326 @@
+"""Opens a serial port, or an address that stands for one, and moves bytes; one exception type comes out."""
+
+import asyncio
+from contextlib import suppress
+from enum import StrEnum
+import errno
+import re
+from typing import Literal, NamedTuple, Self, cast
+from urllib.parse import urlsplit
+
+from serialx import BaseSerialTransport, Parity, SerialException, StopBits, UnsupportedSetting, create_serial_connection
+from serialx.common import UnknownUriScheme
+
+_CONNECT_TIMEOUT = 5.0
+# Longer than the connection itself: a serial server is asked several questions after that.
+_OPEN_TIMEOUT = 10.0
+_CLOSE_TIMEOUT = 2.0
+# What is kept while nobody reads: several of the longest telegrams (8 KiB).
+_BUFFER_LIMIT = 64 * 1024
+# Schemes whose address is nothing but a host and a port. On the first two nobody can set a speed.
+_PLAIN_SCHEMES = frozenset({"socket", "tcp"})
+_HOST_AND_PORT_SCHEMES = _PLAIN_SCHEMES | {"rfc2217"}
+# The port says no to a setting and stays what it was.
+_ERRNOS_OF_A_REFUSAL = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP})
+class LineSettings(NamedTuple):
+    """Speed (bit/s) and character format of a serial line, written as ``115200 8N1``."""
+
+    baudrate: int = 115200
+    bytesize: int = 8
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``115200 8N1`` back.
+
+        Raises:
+            ValueError: the text has another form.
+        """
+        if (match := re.fullmatch(r"([1-9]\d*) ([78])([NEO])([12])", text)) is None:
+            raise ValueError(f"no line settings: {text!r}")
+        baudrate, bytesize, parity, stopbits = match.groups()
+        return cls(int(baudrate), int(bytesize), cast("Literal['N', 'E', 'O']", parity), int(stopbits))
+
+    def __str__(self) -> str:
+        return f"{self.baudrate} {self.bytesize}{self.parity}{self.stopbits}"
+
+
+class TransportErrorKind(StrEnum):
+    """What went wrong with a port, as far as it changes what a person should do."""
+
+    MISSING = "missing"
+    """There is no such device: cable not plugged in, another name."""
+    BUSY = "busy"
+    """Another program holds the port."""
+    DENIED = "denied"
+    """The system does not let us open it."""
+    UNREACHABLE = "unreachable"
+    """The network address does not answer or refuses."""
+    NOT_A_PORT = "not_a_port"
+    """It is there, but it is no serial port or cannot do what was asked."""
+    UNKNOWN_SCHEME = "unknown_scheme"
+    """The address is neither a path nor a URL that is understood."""
+    LOST = "lost"
+    """The port was open and went away."""
+
+
+class TransportError(Exception):
+    """A port could not be opened or was lost: ``kind`` says how, ``detail`` in the words of the system."""
+
+    def __init__(self, kind: TransportErrorKind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+
+
+_KINDS_OF_ERRNO = {
+    errno.ENOENT: TransportErrorKind.MISSING,
+    errno.ENODEV: TransportErrorKind.MISSING,
+    errno.ENXIO: TransportErrorKind.MISSING,
+    errno.ENOTDIR: TransportErrorKind.MISSING,
+    # A device on its way out: its name is still there, its driver is not.
+    errno.EIO: TransportErrorKind.MISSING,
+    errno.EBUSY: TransportErrorKind.BUSY,
+    errno.EACCES: TransportErrorKind.DENIED,
+    errno.EPERM: TransportErrorKind.DENIED,
+    errno.EROFS: TransportErrorKind.DENIED,
+}
+
+
+def is_url(port: str) -> bool:
+    """Whether the port is an address (``socket://…``) and no device of this machine."""
+    return urlsplit(port).scheme != ""
+
+
+def has_line_settings(port: str) -> bool:
+    """Whether speed and character format mean anything on this port."""
+    return urlsplit(port).scheme not in _PLAIN_SCHEMES
+
+
+class _Receiver(asyncio.Protocol):
+    """Keeps what arrives until it is read; holds the sender back when nobody reads."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._transport: BaseSerialTransport | None = None
+        self._paused = False
+        self._arrived = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.error: Exception | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("BaseSerialTransport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._arrived.set()
+        if len(self._buffer) > _BUFFER_LIMIT and not self._paused and self._transport is not None:
+            try:
+                self._transport.pause_reading()
+            except NotImplementedError:
+                # An ESPHome proxy cannot be held back: the oldest bytes go.
+                del self._buffer[:-_BUFFER_LIMIT]
+            else:
+                self._paused = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.error = exc
+        self.closed.set()
+        self._arrived.set()
+
+    async def read(self, limit: int) -> bytes:
+        """Return 1 to ``limit`` bytes; b"" only when the port is gone and everything was read."""
+        while not self._buffer and not self.closed.is_set():
+            self._arrived.clear()
+            await self._arrived.wait()
+        data = bytes(self._buffer[:limit])
+        del self._buffer[:limit]
+        self._resume()
+        return data
+
+    def discard(self) -> None:
+        """Forget what arrived and was not read."""
+        self._buffer.clear()
+        self._resume()
+
+    def _resume(self) -> None:
+        if (
+            self._paused
+            and len(self._buffer) <= _BUFFER_LIMIT // 2
+            and self._transport is not None
+            and not self._transport.is_closing()
+        ):
+            self._paused = False
+            self._transport.resume_reading()
+
+
+class Transport:
+    """An open port. Made by ``open_transport``."""
+
+    def __init__(self, port: str, transport: BaseSerialTransport, receiver: _Receiver) -> None:
+        self._port = port
+        self._transport = transport
+        self._receiver = receiver
+
+    async def read(self, limit: int = _BUFFER_LIMIT) -> bytes:
+        """Wait for bytes and return all that are there, at least one, at most ``limit``.
+
+        Raises:
+            TransportError: kind ``lost``, after the last byte was read.
+        """
+        if data := await self._receiver.read(limit):
+            return data
+        raise self._lost(self._receiver.error)
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes to the port, without waiting for them to leave.
+
+        Raises:
+            TransportError: kind ``lost``.
+        """
+        if self._receiver.closed.is_set():
+            raise self._lost(self._receiver.error)
+        try:
+            self._transport.write(data)
+        except (OSError, SerialException) as err:
+            raise self._lost(err) from err
+
+    async def set_lines(self, *, rts: bool | None = None, dtr: bool | None = None) -> None:
+        """Raise (True) or lower (False) RTS and DTR; None leaves a line as it is. Both are raised when a port is opened.
+
+        Raises:
+            TransportError: the port is lost, or its driver has no such lines.
+        """
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                await self._transport.set_modem_pins(rts=rts, dtr=dtr)
+        except (OSError, SerialException) as err:
+            raise self._changed(err) from err
+
+    async def configure(self, settings: LineSettings) -> None:
+        """Change speed and character format of the open port, and forget what was not read yet.
+
+        Raises:
+            TransportError: kind ``lost``, or ``not_a_port`` if the port cannot do it and stays open.
+        """
+        try:
+            try:
+                await self._reconfigure(settings)
+            except OSError as err:
+                if err.errno != errno.EINVAL:
+                    raise
+                await self._reconfigure(LineSettings(settings.baudrate))
+        except (OSError, SerialException) as err:
+            raise self._changed(err) from err
+        self._receiver.discard()
+
+    async def _reconfigure(self, settings: LineSettings) -> None:
+        async with asyncio.timeout(_CONNECT_TIMEOUT):
+            await self._transport.reconfigure_port(
+                baudrate=settings.baudrate,
+                byte_size=settings.bytesize,
+                parity=Parity(settings.parity),
+                stopbits=StopBits(settings.stopbits),
+            )
+
+    async def close(self) -> None:
+        """Free the port. Never raises; what was not written after two seconds is dropped."""
+        for end in (self._transport.close, self._transport.abort):
+            # The port is given up either way: what the driver still has to say about it helps nobody.
+            with suppress(OSError, SerialException):
+                end()
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await self._receiver.closed.wait()
+                return
+
+    def _changed(self, err: OSError | SerialException) -> TransportError:
+        """Translate what a change of an open port ended in."""
+        if isinstance(err, UnsupportedSetting) or (isinstance(err, OSError) and err.errno in _ERRNOS_OF_A_REFUSAL):
+            return TransportError(TransportErrorKind.NOT_A_PORT, _words(err))
+        return self._lost(err)
+
+    def _lost(self, err: Exception | None) -> TransportError:
+        ended = "the other side closed the connection" if is_url(self._port) else "the port was closed"
+        return TransportError(TransportErrorKind.LOST, ended if err is None else _words(err))
+
+
+async def open_transport(port: str, settings: LineSettings) -> Transport:
+    """Open a device (``/dev/…``, a link to one) or an address (``socket://``, ``rfc2217://``, ``esphome://``).
+
+    Nobody else gets the port meanwhile (as far as others ask for the lock), RTS and DTR are raised, and what a driver
+    had in its buffer from before is dropped: reading starts with what arrives from now on. A cancelled call leaves
+    nothing open.
+
+    Raises:
+        TransportError: any kind but ``lost``.
+    """
+    receiver = _Receiver()
+    try:
+        _check_address(port)
+        try:
+            transport = await _connect(port, settings, receiver)
+        except OSError as err:
+            if err.errno != errno.EINVAL or is_url(port):
+                raise
+            # A pseudo-terminal knows no parity and answers EINVAL if nothing but that would change. The reader takes
+            # the parity bit off itself.
+            transport = await _connect(port, LineSettings(settings.baudrate), receiver)
+    except (OSError, SerialException, ValueError) as err:
+        raise TransportError(_kind(port, err), _words(err)) from err
+    return Transport(port, transport, receiver)
+
+
+async def _connect(port: str, settings: LineSettings, receiver: _Receiver) -> BaseSerialTransport:
+    async with asyncio.timeout(_OPEN_TIMEOUT):
+        transport, _ = await create_serial_connection(
+            asyncio.get_running_loop(),
+            lambda: receiver,
+            port,
+            settings.baudrate,
+            Parity(settings.parity),
+            StopBits(settings.stopbits),
+            byte_size=settings.bytesize,
+            exclusive=True,
+            # It costs an interrupt per byte and lost bytes on slow machines; a telegram can wait some milliseconds.
+            low_latency=False,
+            connect_timeout=_CONNECT_TIMEOUT,
+        )
+    return transport
+
+
+class _BadAddressError(ValueError):
+    """The address lacks what its scheme needs."""
+
+
+def _check_address(port: str) -> None:
+    """Find a slip of the pen before anything is opened."""
+    if not port:
+        raise _BadAddressError("no port")
+    try:
+        parts = urlsplit(port)
+        if parts.scheme in _HOST_AND_PORT_SCHEMES and (not parts.hostname or parts.port is None):
+            raise _BadAddressError(f"expected {parts.scheme}://host:port")
+    except ValueError as err:
+        raise _BadAddressError(str(err)) from err
+
+
+def _kind(port: str, err: Exception) -> TransportErrorKind:
+    """Translate what opening a port ended in."""
+    match err:
+        case UnknownUriScheme() | _BadAddressError():
+            return TransportErrorKind.UNKNOWN_SCHEME
+        case OSError() if is_url(port):
+            return TransportErrorKind.UNREACHABLE
+        case OSError():
+            return _KINDS_OF_ERRNO.get(err.errno or 0, TransportErrorKind.NOT_A_PORT)
+        # serialx 1.11 wraps every failure of an ESPHome connection, also "no route", in its own exception.
+        case SerialException() if urlsplit(port).scheme.startswith("esphome"):
+            return TransportErrorKind.UNREACHABLE
+        case _:
+            return TransportErrorKind.NOT_A_PORT
+
+
+def _words(err: Exception) -> str:
+    """Return what an exception says, without the error number in front."""
+    return (isinstance(err, OSError) and err.strerror) or str(err) or type(err).__name__

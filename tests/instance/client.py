@@ -1,0 +1,139 @@
+"""Speaking with a running Home Assistant: REST and WebSocket, signed in as the user of the demo."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+USER = PASSWORD = "demo"  # noqa: S105 a house of sand: it only listens on this machine, and says so on the terminal
+ANSWER_SECONDS = 30
+
+type Json = dict[str, Any]
+
+
+class InstanceError(Exception):
+    """Home Assistant did not do what was asked; the text says what, for a person."""
+
+
+class Client:
+    """One signed-in user. REST paths begin with `/`; WebSocket commands are named as Home Assistant names them."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS))
+        self._headers: dict[str, str] = {}
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._number = 0
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._events: dict[int, asyncio.Queue[Json]] = {}
+
+    async def sign_in(self) -> None:
+        """Get a token; on a new installation make the user first. Raises aiohttp.ClientConnectionError if nobody answers."""
+        client_id = f"{self.url}/"
+        async with self._session.get(f"{self.url}/api/onboarding") as answer:
+            new = answer.ok and any(step == {"step": "user", "done": False} for step in await answer.json())
+        if new:
+            person = {"name": "Demo", "username": USER, "password": PASSWORD, "client_id": client_id, "language": "en"}
+            code = (await self.post("/api/onboarding/users", person))["auth_code"]
+        else:
+            flow = {"client_id": client_id, "handler": ["homeassistant", None], "redirect_uri": client_id}
+            flow_id = (await self.post("/auth/login_flow", flow))["flow_id"]
+            login = {"client_id": client_id, "username": USER, "password": PASSWORD}
+            code = (await self.post(f"/auth/login_flow/{flow_id}", login))["result"]
+        form = {"grant_type": "authorization_code", "code": code, "client_id": client_id}
+        async with self._session.post(f"{self.url}/auth/token", data=form) as answer:
+            self._headers = {"Authorization": f"Bearer {(await _checked(answer))['access_token']}"}
+
+    async def connect(self) -> None:
+        """Open the WebSocket with the token of `sign_in`."""
+        self._socket = await self._session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0, heartbeat=None)
+        await self._socket.receive_json()
+        await self._socket.send_json({"type": "auth", "access_token": self._headers["Authorization"].split()[1]})
+        if (answer := await self._socket.receive_json())["type"] != "auth_ok":
+            raise InstanceError(f"Home Assistant refused the token: {answer}")
+        self._reader = asyncio.create_task(self._read(self._socket))
+
+    async def close(self) -> None:
+        """Close everything; may be called at any time."""
+        if self._reader is not None:
+            self._reader.cancel()
+        await self._session.close()
+
+    async def get(self, path: str) -> Any:
+        """Return what GET answers. Raises InstanceError with Home Assistant's own words."""
+        async with self._session.get(self.url + path, headers=self._headers) as answer:
+            return await _checked(answer)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return what POST answers. Raises InstanceError with Home Assistant's own words."""
+        async with self._session.post(self.url + path, json=body, headers=self._headers) as answer:
+            return await _checked(answer)
+
+    async def delete(self, path: str) -> Any:
+        """Return what DELETE answers. Raises InstanceError with Home Assistant's own words."""
+        async with self._session.delete(self.url + path, headers=self._headers) as answer:
+            return await _checked(answer)
+
+    async def command(self, name: str, **fields: Any) -> Any:
+        """Send one WebSocket command and return its result. Raises InstanceError if it is refused."""
+        return await self._command(name, fields)[1]
+
+    def _command(self, name: str, fields: Mapping[str, Any]) -> tuple[int, asyncio.Task[Any]]:
+        self._number += 1
+        return self._number, asyncio.create_task(self._ask(self._number, name, fields))
+
+    async def _ask(self, number: int, name: str, fields: Mapping[str, Any]) -> Any:
+        if self._socket is None:
+            raise InstanceError("not connected")
+        future = self._answers[number] = asyncio.get_running_loop().create_future()
+        await self._socket.send_json({"id": number, "type": name, **fields})
+        async with asyncio.timeout(ANSWER_SECONDS):
+            message = await future
+        if not message["success"]:
+            raise InstanceError(f"{name}: {message['error']['message']}")
+        return message["result"]
+
+    @asynccontextmanager
+    async def events(self, event_type: str) -> AsyncGenerator[asyncio.Queue[Json]]:
+        """Subscribe to one type of event for as long as the context lasts; each event's data goes into the queue."""
+        queue: asyncio.Queue[Json] = asyncio.Queue()
+        number, answer = self._command("subscribe_events", {"event_type": event_type})
+        self._events[number] = queue
+        await answer
+        try:
+            yield queue
+        finally:
+            del self._events[number]
+            await self.command("unsubscribe_events", subscription=number)
+
+    async def states(self) -> dict[str, Json]:
+        """Return all states by entity id."""
+        return {state["entity_id"]: state for state in await self.get("/api/states")}
+
+    async def until(self, what: str, found: Callable[[dict[str, Json]], bool], seconds: float) -> dict[str, Json]:
+        """Return the states as soon as `found` says yes to them. Raises InstanceError naming `what` after `seconds`."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while not found(states := await self.states()):
+            if loop.time() > end:
+                raise InstanceError(f"not within {seconds:.0f} s: {what}")
+            await asyncio.sleep(0.1)
+        return states
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in socket:
+            received = message.json()
+            for part in received if isinstance(received, list) else [received]:
+                if part["type"] == "event" and (queue := self._events.get(part["id"])):
+                    queue.put_nowait(part["event"]["data"])
+                elif part["type"] == "result" and (future := self._answers.pop(part["id"], None)):
+                    future.set_result(part)
+
+
+async def _checked(answer: aiohttp.ClientResponse) -> Any:
+    if not answer.ok:
+        raise InstanceError(f"{answer.method} {answer.url.path}: {answer.status} {(await answer.text())[:500]}")
+    return await answer.json()

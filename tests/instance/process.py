@@ -1,0 +1,184 @@
+"""The Home Assistant process: its configuration folder, its start, its stop and its log."""
+
+import asyncio
+from collections.abc import Mapping
+import contextlib
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import signal
+import socket
+from typing import Any
+
+import aiohttp
+
+from .client import Client, InstanceError
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = ROOT / ".venv-ha"
+PYTHON = ENVIRONMENT / "bin" / "python"
+HOST = "127.0.0.1"
+# Not `default_config`: it ends in "Setup failed" on a machine where one of its programs is missing.
+INTEGRATIONS = ("automation", "config", "energy", "frontend", "history", "logbook", "recorder", "usb")
+START_SECONDS = 180  # the first start on a slow machine may have to compile packages
+STOP_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the house stands."""
+
+    country: str
+    time_zone: str
+    latitude: float
+    longitude: float
+
+
+NETHERLANDS = Place("NL", "Europe/Amsterdam", 52.09, 5.12)
+BELGIUM = Place("BE", "Europe/Brussels", 51.05, 3.72)
+
+
+def free_port(wished: int = 0) -> int:
+    """Return the wished TCP port of this machine if nobody listens on it, else any free one."""
+    for port in (wished, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return int(probe.getsockname()[1])
+    raise InstanceError("this machine has no free TCP port")
+
+
+class HomeAssistant:
+    """One Home Assistant on one configuration folder, reachable from this machine only."""
+
+    def __init__(self, folder: Path, *, place: Place = NETHERLANDS, port: int | None = None, more: str = "") -> None:
+        """Say what it will be; nothing is written or started yet.
+
+        `port` is the wished TCP port (any free one without it), `more` is YAML added to configuration.yaml.
+        """
+        self.folder = folder
+        self.place = place
+        self.port = free_port(port or 0)
+        self.more = more
+        self._process: asyncio.subprocess.Process | None = None
+        self._client: Client | None = None
+
+    @property
+    def url(self) -> str:
+        """The address, without a slash at its end."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def client(self) -> Client:
+        """The signed-in connection of this start."""
+        if self._client is None:
+            raise InstanceError("Home Assistant is not running")
+        return self._client
+
+    @property
+    def log(self) -> str:
+        """Everything that was logged and printed since the last start."""
+        path = self.folder / "output.log"
+        return path.read_text(errors="replace") if path.is_file() else ""
+
+    async def start(self) -> Client:
+        """Start, sign in and wait until it says that it runs. Raises InstanceError with the end of the log."""
+        self._write_configuration()
+        with (self.folder / "output.log").open("wb") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *(PYTHON, "-m", "homeassistant", "--config", self.folder),
+                cwd=ROOT,
+                env={**os.environ, "PATH": f"{ENVIRONMENT / 'bin'}:{os.environ['PATH']}"},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the script, which then stops its children in order
+            )
+        self._client = Client(self.url)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._ready(self._process, self._client)
+        except TimeoutError:
+            await self.stop()
+            raise InstanceError(f"Home Assistant did not start in {START_SECONDS} s\n{self.tail()}") from None
+        except BaseException:
+            await self.stop()
+            raise
+        return self._client
+
+    async def stop(self) -> int | None:
+        """Stop it as Ctrl-C does; returns its exit code, or None if it did not run."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                await asyncio.wait_for(process.wait(), STOP_SECONDS)
+            except TimeoutError:
+                process.kill()
+        return await process.wait()
+
+    def tail(self, lines: int = 40) -> str:
+        """Return the end of the log."""
+        return "\n".join(self.log.splitlines()[-lines:])
+
+    async def _ready(self, process: asyncio.subprocess.Process, client: Client) -> None:
+        signed_in = False
+        while True:
+            if process.returncode is not None:
+                raise InstanceError(f"Home Assistant ended with code {process.returncode}\n{self.tail()}")
+            with contextlib.suppress(aiohttp.ClientConnectionError):
+                if not signed_in:
+                    await client.sign_in()
+                    signed_in = True
+                if (await client.get("/api/config"))["state"] == "RUNNING":
+                    await client.connect()
+                    return
+            await asyncio.sleep(0.2)
+
+    def _write_configuration(self) -> None:
+        storage = self.folder / ".storage"
+        storage.mkdir(parents=True, exist_ok=True)
+        integration = self.folder / "custom_components"
+        if not integration.is_symlink():
+            integration.symlink_to(ROOT / "custom_components")
+        home = {
+            "name": "Demo",
+            "country": self.place.country,
+            "currency": "EUR",
+            "time_zone": self.place.time_zone,
+            "unit_system": "metric",
+            "latitude": self.place.latitude,
+            "longitude": self.place.longitude,
+            "elevation": 5,
+        }
+        lines = ["homeassistant:", *(f"  {key}: {value}" for key, value in home.items())]
+        lines += [f"{name}:" for name in INTEGRATIONS if f"\n{name}:" not in f"\n{self.more}"]
+        (self.folder / "configuration.yaml").write_text("\n".join([*lines, self.more]) + "\n")
+        if not (storage / "onboarding").is_file():
+            # The other steps are done: over the API they would start weather and radio integrations.
+            _store(storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
+        # Home Assistant takes this file as a whole or starts in recovery mode.
+        http = {
+            "server_host": [HOST],
+            "server_port": self.port,
+            "cors_allowed_origins": [],
+            "login_attempts_threshold": -1,
+            "ip_ban_enabled": False,
+            "ssl_profile": "intermediate_v6",
+            "use_x_frame_options": True,
+            "created_at": "2026-11-01T00:00:00+00:00",
+            "error": None,
+            "error_message": None,
+        }
+        _store(storage, "http", 3, {"yaml_migration_done": True, "pending": None, "stable": http})
+
+
+def _store(storage: Path, key: str, version: int, data: Mapping[str, Any]) -> None:
+    content = {"version": version, "minor_version": 1, "key": key, "data": data}
+    (storage / key).write_text(json.dumps(content))

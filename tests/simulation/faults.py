@@ -1,0 +1,105 @@
+"""What goes wrong on a line: telegrams damaged in known ways, so that a test knows which must arrive and which must not."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+import re
+
+from .checksum import crc16
+
+_CHECKSUM = re.compile(rb"!([0-9A-F]{4})\r\n\Z")
+
+
+class Fault(StrEnum):
+    """A way in which a telegram does not come as it was sent."""
+
+    NOISE = "noise"  # bytes of no meaning in front of it: it is good nevertheless
+    HEAD = "head"  # its beginning is missing
+    TAIL = "tail"  # its end is missing; the next one follows in the middle of a line
+    SILENCE = "silence"  # nothing of it comes
+    CRC = "crc"  # another checksum
+    FLIP = "flip"  # one bit is wrong
+    LOST = "lost"  # one byte is missing
+
+
+_UNSEEN_WITHOUT_CHECKSUM = {Fault.CRC, Fault.LOST}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came of one telegram: the bytes on the line, and whether the telegram must be accepted."""
+
+    data: bytes
+    good: bool
+    fault: Fault | None = None
+
+
+class Damage:
+    """Damages a `share` of the telegrams with the `faults` given (all of them by default), the same for the same seed.
+
+    A damaged telegram without a checksum is one that shows it: no digit of it is changed, and a whole one follows it.
+    """
+
+    def __init__(self, seed: int = 1, *, share: float = 0.2, faults: Iterable[Fault] = Fault) -> None:
+        self._rng = Random(f"{seed}/faults")
+        self._share = share
+        self._faults = tuple(faults)
+        self._spare_next = False
+
+    def __call__(self, telegram: bytes) -> Delivery:
+        """Send one telegram down the line."""
+        checked = _CHECKSUM.search(telegram) is not None
+        faults = [fault for fault in self._faults if checked or fault not in _UNSEEN_WITHOUT_CHECKSUM]
+        hit = self._rng.random() < self._share and not self._spare_next
+        self._spare_next = hit and not checked
+        if not (hit and faults):
+            return Delivery(telegram, good=True)
+        fault = self._rng.choice(faults)
+        return Delivery(self._damaged(telegram, fault, checked=checked), fault is Fault.NOISE, fault)
+
+    def _damaged(self, telegram: bytes, fault: Fault, *, checked: bool) -> bytes:
+        rng = self._rng
+        end = telegram.rindex(b"!")
+        first_line = telegram.index(b"\r\n") + 2
+        match fault:
+            case Fault.NOISE:
+                # It ends with a line end, for a telegram begins at the start of a line; a "!" could end a telegram of
+                # its own without a checksum, and 0xDB announces a cipher.
+                noise = (byte for byte in rng.randbytes(rng.randint(1, 120)) if byte not in b"!\xdb")
+                return bytes(noise) + b"\r\n" + telegram
+            case Fault.HEAD:
+                return telegram[rng.randint(1, end - 1) :]
+            case Fault.TAIL:
+                return telegram[: rng.randint(first_line, end)]
+            case Fault.SILENCE:
+                return b""
+            case Fault.CRC:
+                wrong = crc16(telegram[: end + 1]) ^ rng.randint(1, 0xFFFF)
+                return telegram[: end + 1] + b"%04X\r\n" % wrong
+            case Fault.FLIP:
+                at = rng.randrange(end)
+                # Without a checksum only the eighth bit shows: no telegram has it.
+                flipped = telegram[at] ^ (1 << rng.randrange(8) if checked else 0x80)
+                return telegram[:at] + bytes((flipped,)) + telegram[at + 1 :]
+            case Fault.LOST:
+                at = rng.randrange(end)
+                return telegram[:at] + telegram[at + 1 :]
+
+
+def damaged(telegrams: Iterable[bytes], seed: int = 1, *, share: float = 0.2) -> Iterator[tuple[bytes, bool]]:
+    """Send telegrams down a bad line: for each what comes of it, and whether it must be accepted."""
+    damage = Damage(seed, share=share)
+    for telegram in telegrams:
+        delivery = damage(telegram)
+        yield delivery.data, delivery.good
+
+
+def chunks(data: bytes, seed: int = 1, *, longest: int = 300) -> Iterator[bytes]:
+    """Cut a stream at odd places, so that telegrams come in pieces and glued together."""
+    rng = Random(f"{seed}/chunks")
+    start = 0
+    while start < len(data):
+        end = start + rng.randint(1, longest)
+        yield data[start:end]
+        start = end
