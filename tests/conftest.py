@@ -1,15 +1,19 @@
 """Rules for the whole suite."""
 
-from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import needs
 
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
+    item: pytest.Item,
+    call: pytest.CallInfo[None],  # noqa: ARG001 (pytest passes arguments by name)
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip that does not name a missing need into a failure: a skipped test is a promise not kept."""
     report = yield

@@ -8,13 +8,15 @@ Sources: P1 Companion Standard 3.0, 4.2.2 and 5.0.2; eMUCS-P1 1.4 to 2.1.1; Luxm
 (2023-02-10); ESO P1 data model (2025-07); IEC 62056-61 for the codes; EN 13757-3 for the M-Bus device types.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from .profiles import Profile
 
 type Quantity = Literal[
@@ -115,7 +117,7 @@ def _row(
         yield Register(
             key=_PLACEHOLDER.sub(member, key),
             name=name or key.replace("_l{phase}", "_phase").replace("_q{n}", "_quadrant").replace("_{n}", ""),
-            placeholders=MappingProxyType({placeholder[1]: member} if placeholder else {}),
+            placeholders=MappingProxyType({} if placeholder is None else {placeholder[1]: member}),
             quantity=quantity,
             role=role,
             unit=unit,
@@ -131,7 +133,20 @@ def _row(
         )
 
 
+_BREAKER = ("disconnected", "connected", "ready_for_reconnection")
+_VALVE = ("closed", "open", "released")
 _TARIFFS = ("none", "low", "normal", "day", "night", "tariff_1", "tariff_2", "tariff_3", "tariff_4")
+
+# A row is enabled unless it is rare; `about` is what tells about the meter rather than about the house.
+_rare = partial(_row, enabled=False)
+_about = partial(_row, diagnostic=True)
+_rare_about = partial(_row, enabled=False, diagnostic=True)
+
+
+def _closing(key: str, quantity: Quantity, role: Role, unit: str, numbers: str = "") -> Iterator[Register]:
+    """Yield what a Hungarian meter closed last month with: one line holds all of it."""
+    return _rare(key, quantity, role, unit, "0-0:98.1.0", numbers=numbers, derived=True)
+
 
 # Codes are of 1-0: unless written. Columns: key, quantity, role, assumed unit, codes (preferred first).
 # fmt: off
@@ -141,12 +156,12 @@ _TABLE = (
     _row("import_tariff_{n}", "energy", "total", "kWh", "1.8.1/2/3/4", "1-1:1.8.1/2/3/4", enabled="12"),
     _row("export_total", "energy", "total", "kWh", "2.8.0"),
     _row("export_tariff_{n}", "energy", "total", "kWh", "2.8.1/2/3/4", "1-1:2.8.1/2/3/4", enabled="12"),
-    _row("energy_combined", "energy", "total", "kWh", "15.8.0", enabled=False),
-    _row("reactive_import_total", "reactive_energy", "total", "kvarh", "3.8.0", enabled=False),
-    _row("reactive_import_tariff_{n}", "reactive_energy", "total", "kvarh", "3.8.1/2/3/4", enabled=False),
-    _row("reactive_export_total", "reactive_energy", "total", "kvarh", "4.8.0", enabled=False),
-    _row("reactive_export_tariff_{n}", "reactive_energy", "total", "kvarh", "4.8.1/2/3/4", enabled=False),
-    _row("reactive_q{n}", "reactive_energy", "total", "kvarh", "5/6/7/8.8.0", enabled=False),
+    _rare("energy_combined", "energy", "total", "kWh", "15.8.0"),
+    _rare("reactive_import_total", "reactive_energy", "total", "kvarh", "3.8.0"),
+    _rare("reactive_import_tariff_{n}", "reactive_energy", "total", "kvarh", "3.8.1/2/3/4"),
+    _rare("reactive_export_total", "reactive_energy", "total", "kvarh", "4.8.0"),
+    _rare("reactive_export_tariff_{n}", "reactive_energy", "total", "kvarh", "4.8.1/2/3/4"),
+    _rare("reactive_q{n}", "reactive_energy", "total", "kvarh", "5/6/7/8.8.0"),
     _row("tariff", None, "enum", None, "0-0:96.14.0", options=_TARIFFS),
 
     # Power and line
@@ -156,123 +171,122 @@ _TABLE = (
     _row("power_export", "power", "instant", "kW", "2.7.0", "1-1:2.7.0"),
     _row("power_import_l{phase}", "power", "instant", "kW", "21/41/61.7.0"),
     _row("power_export_l{phase}", "power", "instant", "kW", "22/42/62.7.0"),
-    _row("power_absolute", "power", "instant", "kW", "15.7.0", enabled=False),
-    _row("power_import_avg", "power", "instant", "kW", "1.24.0", enabled=False),
-    _row("power_avg", "power", "instant", "kW", "16.24.0", enabled=False),
-    _row("power_absolute_avg", "power", "instant", "kW", "15.24.0", enabled=False),
+    _rare("power_absolute", "power", "instant", "kW", "15.7.0"),
+    _rare("power_import_avg", "power", "instant", "kW", "1.24.0"),
+    _rare("power_avg", "power", "instant", "kW", "16.24.0"),
+    _rare("power_absolute_avg", "power", "instant", "kW", "15.24.0"),
     _row("voltage_l{phase}", "voltage", "instant", "V", "32/52/72.7.0"),
-    _row("voltage_avg_l{phase}", "voltage", "instant", "V", "32/52/72.24.0", enabled=False),
-    _row("voltage_max", "voltage", "instant", "V", "12.7.0", enabled=False, diagnostic=True),
+    _rare("voltage_avg_l{phase}", "voltage", "instant", "V", "32/52/72.24.0"),
+    _rare_about("voltage_max", "voltage", "instant", "V", "12.7.0"),
     _row("current_l{phase}", "current", "instant", "A", "31/51/71.7.0"),
-    _row("current_max", "current", "instant", "A", "11.7.0", enabled=False, diagnostic=True),
-    _row("current_neutral", "current", "instant", "A", "91.7.0", enabled=False),
-    _row("current_sum", "current", "instant", "A", "90.7.0", enabled=False),
-    _row("reactive_power_import", "reactive_power", "instant", "kvar", "3.7.0", enabled=False),
-    _row("reactive_power_export", "reactive_power", "instant", "kvar", "4.7.0", enabled=False),
-    _row("reactive_power_import_l{phase}", "reactive_power", "instant", "kvar", "23/43/63.7.0", enabled=False),
-    _row("reactive_power_export_l{phase}", "reactive_power", "instant", "kvar", "24/44/64.7.0", enabled=False),
-    _row("reactive_power_q{n}", "reactive_power", "instant", "kvar", "5/6/7/8.7.0", enabled=False),
-    _row("apparent_power_import", "apparent_power", "instant", "kVA", "9.7.0", enabled=False),
-    _row("apparent_power_export", "apparent_power", "instant", "kVA", "10.7.0", enabled=False),
-    _row("apparent_power_import_l{phase}", "apparent_power", "instant", "kVA", "29/49/69.7.0", enabled=False),
-    _row("apparent_power_export_l{phase}", "apparent_power", "instant", "kVA", "30/50/70.7.0", enabled=False),
+    _rare_about("current_max", "current", "instant", "A", "11.7.0"),
+    _rare("current_neutral", "current", "instant", "A", "91.7.0"),
+    _rare("current_sum", "current", "instant", "A", "90.7.0"),
+    _rare("reactive_power_import", "reactive_power", "instant", "kvar", "3.7.0"),
+    _rare("reactive_power_export", "reactive_power", "instant", "kvar", "4.7.0"),
+    _rare("reactive_power_import_l{phase}", "reactive_power", "instant", "kvar", "23/43/63.7.0"),
+    _rare("reactive_power_export_l{phase}", "reactive_power", "instant", "kvar", "24/44/64.7.0"),
+    _rare("reactive_power_q{n}", "reactive_power", "instant", "kvar", "5/6/7/8.7.0"),
+    _rare("apparent_power_import", "apparent_power", "instant", "kVA", "9.7.0"),
+    _rare("apparent_power_export", "apparent_power", "instant", "kVA", "10.7.0"),
+    _rare("apparent_power_import_l{phase}", "apparent_power", "instant", "kVA", "29/49/69.7.0"),
+    _rare("apparent_power_export_l{phase}", "apparent_power", "instant", "kVA", "30/50/70.7.0"),
     _row("power_factor", "power_factor", "instant", None, "13.7.0"),
     _row("power_factor_l{phase}", "power_factor", "instant", None, "33/53/73.7.0"),
-    _row("power_factor_min", "power_factor", "instant", None, "13.3.0", enabled=False, diagnostic=True),
+    _rare_about("power_factor_min", "power_factor", "instant", None, "13.3.0"),
     _row("frequency", "frequency", "instant", "Hz", "14.7.0"),
-    _row("measuring_period", "duration", "instant", "s", "0.8.2", enabled=False, diagnostic=True),
+    _rare_about("measuring_period", "duration", "instant", "s", "0.8.2"),
 
     # Demand
     _row("demand_current", "power", "instant", "kW", "1.4.0"),
-    _row("demand_current_tariff_{n}", "power", "instant", "kW", "1.4.1/2/3/4", enabled=False),
-    _row("demand_last", "power", "instant", "kW", "1.5.0", enabled=False),
+    _rare("demand_current_tariff_{n}", "power", "instant", "kW", "1.4.1/2/3/4"),
+    _rare("demand_last", "power", "instant", "kW", "1.5.0"),
     _row("demand_month_peak", "power", "peak", "kW", "1.6.0", "1-1:1.6.0"),
-    _row("demand_month_peak_time", "time", "peak", None, "1.6.0", enabled=False, diagnostic=True, derived=True),
-    _row("demand_month_peak_tariff_{n}", "power", "peak", "kW", "1.6.1/2/3/4", enabled=False),
-    _row("demand_last_month_peak", "power", "peak", "kW", "0-0:98.1.0", enabled=False, derived=True),
-    _row("demand_average_12m", "power", "peak", "kW", "0-0:98.1.0", enabled=False, derived=True),
-    _row("demand_history", "power", "peak", "kW", "0-0:98.1.0", enabled=False, entity=False, derived=True),
-    _row("demand_cumulative", "power", "peak", "kW", "1.2.0", enabled=False, diagnostic=True),
-    _row("demand_cumulative_tariff_{n}", "power", "peak", "kW", "1.2.1/2/3/4", enabled=False, diagnostic=True),
-    _row("demand_export_current", "power", "instant", "kW", "2.4.0", enabled=False),
-    _row("demand_export_last", "power", "instant", "kW", "2.5.0", enabled=False),
-    _row("demand_export_peak", "power", "peak", "kW", "2.6.0", enabled=False),
-    _row("demand_export_peak_tariff_{n}", "power", "peak", "kW", "2.6.1/2/3/4", enabled=False),
-    _row("demand_export_cumulative", "power", "peak", "kW", "2.2.0", enabled=False, diagnostic=True),
-    _row("demand_export_cumulative_tariff_{n}", "power", "peak", "kW", "2.2.1/2/3/4", enabled=False, diagnostic=True),
-    _row("demand_reactive_import_current", "reactive_power", "instant", "kvar", "3.4.0", enabled=False),
-    _row("demand_reactive_import_last", "reactive_power", "instant", "kvar", "3.5.0", enabled=False),
-    _row("demand_reactive_export_current", "reactive_power", "instant", "kvar", "4.4.0", enabled=False),
-    _row("demand_reactive_export_last", "reactive_power", "instant", "kvar", "4.5.0", enabled=False),
-    _row("demand_apparent_import_current", "apparent_power", "instant", "kVA", "9.4.0", enabled=False),
-    _row("demand_apparent_import_last", "apparent_power", "instant", "kVA", "9.5.0", enabled=False),
-    _row("demand_apparent_export_current", "apparent_power", "instant", "kVA", "10.4.0", enabled=False),
-    _row("demand_apparent_export_last", "apparent_power", "instant", "kVA", "10.5.0", enabled=False),
+    _rare_about("demand_month_peak_time", "time", "peak", None, "1.6.0", derived=True),
+    _rare("demand_month_peak_tariff_{n}", "power", "peak", "kW", "1.6.1/2/3/4"),
+    _rare("demand_last_month_peak", "power", "peak", "kW", "0-0:98.1.0", derived=True),
+    _rare("demand_average_12m", "power", "peak", "kW", "0-0:98.1.0", derived=True),
+    _rare("demand_history", "power", "peak", "kW", "0-0:98.1.0", entity=False, derived=True),
+    _rare_about("demand_cumulative", "power", "peak", "kW", "1.2.0"),
+    _rare_about("demand_cumulative_tariff_{n}", "power", "peak", "kW", "1.2.1/2/3/4"),
+    _rare("demand_export_current", "power", "instant", "kW", "2.4.0"),
+    _rare("demand_export_last", "power", "instant", "kW", "2.5.0"),
+    _rare("demand_export_peak", "power", "peak", "kW", "2.6.0"),
+    _rare("demand_export_peak_tariff_{n}", "power", "peak", "kW", "2.6.1/2/3/4"),
+    _rare_about("demand_export_cumulative", "power", "peak", "kW", "2.2.0"),
+    _rare_about("demand_export_cumulative_tariff_{n}", "power", "peak", "kW", "2.2.1/2/3/4"),
+    _rare("demand_reactive_import_current", "reactive_power", "instant", "kvar", "3.4.0"),
+    _rare("demand_reactive_import_last", "reactive_power", "instant", "kvar", "3.5.0"),
+    _rare("demand_reactive_export_current", "reactive_power", "instant", "kvar", "4.4.0"),
+    _rare("demand_reactive_export_last", "reactive_power", "instant", "kvar", "4.5.0"),
+    _rare("demand_apparent_import_current", "apparent_power", "instant", "kVA", "9.4.0"),
+    _rare("demand_apparent_import_last", "apparent_power", "instant", "kVA", "9.5.0"),
+    _rare("demand_apparent_export_current", "apparent_power", "instant", "kVA", "10.4.0"),
+    _rare("demand_apparent_export_last", "apparent_power", "instant", "kVA", "10.5.0"),
 
     # The closing values of last month, all on one Hungarian line
-    _row("last_month_import_total", "energy", "total", "kWh", "0-0:98.1.0", enabled=False, derived=True),
-    _row("last_month_import_tariff_{n}", "energy", "total", "kWh", "0-0:98.1.0", numbers="12", enabled=False, derived=True),
-    _row("last_month_export_total", "energy", "total", "kWh", "0-0:98.1.0", enabled=False, derived=True),
-    _row("last_month_export_tariff_{n}", "energy", "total", "kWh", "0-0:98.1.0", numbers="12", enabled=False, derived=True),
-    _row("last_month_reactive_import_total", "reactive_energy", "total", "kvarh", "0-0:98.1.0", enabled=False, derived=True),
-    _row("last_month_reactive_export_total", "reactive_energy", "total", "kvarh", "0-0:98.1.0", enabled=False, derived=True),
-    _row("last_month_reactive_q{n}", "reactive_energy", "total", "kvarh", "0-0:98.1.0", enabled=False, derived=True),
-    _row("last_month_energy_combined", "energy", "total", "kWh", "0-0:98.1.0", enabled=False, derived=True),
-    _row("last_month_demand_import", "power", "peak", "kW", "0-0:98.1.0", enabled=False, derived=True),
-    _row("last_month_demand_import_tariff_{n}", "power", "peak", "kW", "0-0:98.1.0", numbers="12", enabled=False, derived=True),
-    _row("last_month_demand_export", "power", "peak", "kW", "0-0:98.1.0", enabled=False, derived=True),
-    _row("last_month_demand_export_tariff_{n}", "power", "peak", "kW", "0-0:98.1.0", numbers="12", enabled=False, derived=True),
-    _row("month_history", None, "total", None, "0-0:98.1.0", enabled=False, entity=False, derived=True),
+    _closing("last_month_import_total", "energy", "total", "kWh"),
+    _closing("last_month_import_tariff_{n}", "energy", "total", "kWh", numbers="12"),
+    _closing("last_month_export_total", "energy", "total", "kWh"),
+    _closing("last_month_export_tariff_{n}", "energy", "total", "kWh", numbers="12"),
+    _closing("last_month_reactive_import_total", "reactive_energy", "total", "kvarh"),
+    _closing("last_month_reactive_export_total", "reactive_energy", "total", "kvarh"),
+    _closing("last_month_reactive_q{n}", "reactive_energy", "total", "kvarh"),
+    _closing("last_month_energy_combined", "energy", "total", "kWh"),
+    _closing("last_month_demand_import", "power", "peak", "kW"),
+    _closing("last_month_demand_import_tariff_{n}", "power", "peak", "kW", numbers="12"),
+    _closing("last_month_demand_export", "power", "peak", "kW"),
+    _closing("last_month_demand_export_tariff_{n}", "power", "peak", "kW", numbers="12"),
+    _rare("month_history", None, "total", None, "0-0:98.1.0", entity=False, derived=True),
 
     # Limits, switches, quality, messages
-    _row("limiter_threshold", "power", "instant", "kW", "0-0:17.0.0", diagnostic=True),  # also sent in A or kVA
-    _row("fuse_threshold", "current", "instant", "A", "31.4.0", "1-1:31.4.0", diagnostic=True),
-    _row("fuse_threshold_export", "current", "instant", "A", "1-1:31.4.0", diagnostic=True, derived=True),
-    _row("fuse_threshold_l{phase}", "current", "instant", "A", "31/51/71.4.0", diagnostic=True),  # l1: if all are sent
-    _row("breaker_state", None, "enum", None, "0-0:96.3.10", "0-0:96.50.68", diagnostic=True,
-         options=("disconnected", "connected", "ready_for_reconnection")),
-    _row("relay_{n}", None, "enum", None, "0-1/2/3/4:96.3.10", diagnostic=True, options=("off", "on")),
-    _row("grid_configuration", None, "enum", None, "94.32.1", enabled=False, diagnostic=True, options=("230", "400")),
-    _row("power_failures", None, "counter", None, "0-0:96.7.21", "C.7.0", diagnostic=True),
-    _row("power_failures_long", None, "counter", None, "0-0:96.7.9", diagnostic=True),
-    _row("last_power_failure", "time", "instant", None, "99.97.0", diagnostic=True),
-    _row("power_failure_log", "duration", "instant", "s", "99.97.0", enabled=False, entity=False, derived=True),
-    _row("voltage_sags_l{phase}", None, "counter", None, "32/52/72.32.0", diagnostic=True),
-    _row("voltage_sag_duration_l{phase}", "duration", "instant", "s", "32/52/72.33.0", enabled=False, diagnostic=True),
-    _row("voltage_sag_magnitude_l{phase}", "voltage", "instant", "V", "32/52/72.34.0", enabled=False, diagnostic=True),
-    _row("voltage_swells_l{phase}", None, "counter", None, "32/52/72.36.0", diagnostic=True),
-    _row("voltage_swell_duration_l{phase}", "duration", "instant", "s", "32/52/72.37.0", enabled=False, diagnostic=True),
-    _row("voltage_swell_magnitude_l{phase}", "voltage", "instant", "V", "32/52/72.38.0", enabled=False, diagnostic=True),
-    _row("message", None, "text", None, "0-0:96.13.0", enabled=False, diagnostic=True, hexadecimal=True),
-    _row("message_code", None, "text", None, "0-0:96.13.1", enabled=False, diagnostic=True, hexadecimal=True),
-    _row("message_{n}", None, "text", None, "0-0:96.13.2/3/4/5", name="message_channel", numbers="2345",
-         enabled=False, diagnostic=True, hexadecimal=True),
+    _about("limiter_threshold", "power", "instant", "kW", "0-0:17.0.0"),  # also sent in A or kVA
+    _about("fuse_threshold", "current", "instant", "A", "31.4.0", "1-1:31.4.0"),
+    _about("fuse_threshold_export", "current", "instant", "A", "1-1:31.4.0", derived=True),
+    _about("fuse_threshold_l{phase}", "current", "instant", "A", "31/51/71.4.0"),  # l1: if all are sent
+    _about("breaker_state", None, "enum", None, "0-0:96.3.10", "0-0:96.50.68", options=_BREAKER),
+    _about("relay_{n}", None, "enum", None, "0-1/2/3/4:96.3.10", options=("off", "on")),
+    _rare_about("grid_configuration", None, "enum", None, "94.32.1", options=("230", "400")),
+    _about("power_failures", None, "counter", None, "0-0:96.7.21", "C.7.0"),
+    _about("power_failures_long", None, "counter", None, "0-0:96.7.9"),
+    _about("last_power_failure", "time", "instant", None, "99.97.0"),
+    _rare("power_failure_log", "duration", "instant", "s", "99.97.0", entity=False, derived=True),
+    _about("voltage_sags_l{phase}", None, "counter", None, "32/52/72.32.0"),
+    _rare_about("voltage_sag_duration_l{phase}", "duration", "instant", "s", "32/52/72.33.0"),
+    _rare_about("voltage_sag_magnitude_l{phase}", "voltage", "instant", "V", "32/52/72.34.0"),
+    _about("voltage_swells_l{phase}", None, "counter", None, "32/52/72.36.0"),
+    _rare_about("voltage_swell_duration_l{phase}", "duration", "instant", "s", "32/52/72.37.0"),
+    _rare_about("voltage_swell_magnitude_l{phase}", "voltage", "instant", "V", "32/52/72.38.0"),
+    _rare_about("message", None, "text", None, "0-0:96.13.0", hexadecimal=True),
+    _rare_about("message_code", None, "text", None, "0-0:96.13.1", hexadecimal=True),
+    _rare_about("message_{n}", None, "text", None, "0-0:96.13.2/3/4/5", name="message_channel", numbers="2345",
+                hexadecimal=True),
 
     # The meter itself
-    _row("equipment_id", None, "text", None, "0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "0-0:0.0.0", "C.1.0", "0.0.0",
-         "0.0.1", "0-0:42.0.0", "0-n:96.1.0", "0-n:96.1.1", diagnostic=True, entity=False, hexadecimal=True),
-    _row("logical_device_name", None, "text", None, "0-0:42.0.0", diagnostic=True, entity=False, hexadecimal=True, derived=True),
-    _row("ean", None, "text", None, "0-0:96.1.2", "0-n:96.1.2", enabled=False, diagnostic=True, hexadecimal=True),
-    _row("dsmr_version", None, "text", None, "1-3:0.2.8", "0-0:96.1.4", diagnostic=True),
-    _row("telegram_time", "time", "instant", None, "0-0:1.0.0", "0-0:1.1.0", "0.9.1", "0.9.2", "6-0:9.36.0",
-         enabled=False, diagnostic=True),
-    _row("firmware_version", None, "text", None, "0.2.0", enabled=False, diagnostic=True),
-    _row("firmware_signature", None, "text", None, "0.2.8", enabled=False, diagnostic=True),
-    _row("firmware_version_2", None, "text", None, "1-1:0.2.0", enabled=False, diagnostic=True),
-    _row("firmware_signature_2", None, "text", None, "1-1:0.2.8", enabled=False, diagnostic=True),
-    _row("parameter_version", None, "text", None, "0.2.1", enabled=False, diagnostic=True),
-    _row("tariff_program", None, "text", None, "0.2.2", enabled=False, diagnostic=True),
-    _row("reset_counter", None, "counter", None, "0.1.0", enabled=False, diagnostic=True),
-    _row("last_reset", "time", "instant", None, "0.1.2", "0.1.3", enabled=False, diagnostic=True),
-    _row("meter_error", None, "text", None, "F.F.0", "F", "0-0:97.97.0", diagnostic=True),
-    _row("meter_status", None, "text", None, "96.5.5", "C.5.0", enabled=False, diagnostic=True),
-    _row("internal_status", None, "text", None, "C.4.0", enabled=False, diagnostic=True),
-    _row("io_state_{n}", None, "text", None, "C.3.0/1/2/3/4/5/6/7/8/9", numbers="0123456789", enabled=False, diagnostic=True),
-    _row("battery_hours", "duration", "instant", "h", "C.6.0", "C.6.1", enabled=False, diagnostic=True),
-    _row("battery_voltage", "voltage", "instant", "V", "C.6.3", enabled=False, diagnostic=True),
+    _about("equipment_id", None, "text", None, "0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "0-0:0.0.0", "C.1.0",
+           "0.0.0", "0.0.1", "0-0:42.0.0", "0-n:96.1.0", "0-n:96.1.1", entity=False, hexadecimal=True),
+    _about("logical_device_name", None, "text", None, "0-0:42.0.0", entity=False, hexadecimal=True, derived=True),
+    _rare_about("ean", None, "text", None, "0-0:96.1.2", "0-n:96.1.2", hexadecimal=True),
+    _about("dsmr_version", None, "text", None, "1-3:0.2.8", "0-0:96.1.4"),
+    _rare_about("telegram_time", "time", "instant", None, "0-0:1.0.0", "0-0:1.1.0", "0.9.1", "0.9.2", "6-0:9.36.0"),
+    _rare_about("firmware_version", None, "text", None, "0.2.0"),
+    _rare_about("firmware_signature", None, "text", None, "0.2.8"),
+    _rare_about("firmware_version_2", None, "text", None, "1-1:0.2.0"),
+    _rare_about("firmware_signature_2", None, "text", None, "1-1:0.2.8"),
+    _rare_about("parameter_version", None, "text", None, "0.2.1"),
+    _rare_about("tariff_program", None, "text", None, "0.2.2"),
+    _rare_about("reset_counter", None, "counter", None, "0.1.0"),
+    _rare_about("last_reset", "time", "instant", None, "0.1.2", "0.1.3"),
+    _about("meter_error", None, "text", None, "F.F.0", "F", "0-0:97.97.0"),
+    _rare_about("meter_status", None, "text", None, "96.5.5", "C.5.0"),
+    _rare_about("internal_status", None, "text", None, "C.4.0"),
+    _rare_about("io_state_{n}", None, "text", None, "C.3.0/1/2/3/4/5/6/7/8/9", numbers="0123456789"),
+    _rare_about("battery_hours", "duration", "instant", "h", "C.6.0", "C.6.1"),
+    _rare_about("battery_voltage", "voltage", "instant", "V", "C.6.3"),
 
     # M-Bus and heat meters
-    _row("gas", "gas", "total", "m³", "0-n:24.2.1", "0-n:24.2.3", "0-n:24.3.0", "7-0:23.1.0", device="gas", mbus_types=(3,)),
+    _row("gas", "gas", "total", "m³", "0-n:24.2.1", "0-n:24.2.3", "0-n:24.3.0", "7-0:23.1.0", device="gas",
+         mbus_types=(3,)),
     _row("water", "water", "total", "m³", device="water", mbus_types=(7, 23)),
     _row("warm_water", "water", "total", "m³", device="warm_water", mbus_types=(6,)),
     _row("hot_water", "water", "total", "m³", device="hot_water", mbus_types=(21,)),
@@ -282,20 +296,19 @@ _TABLE = (
     _row("cooling", "energy", "total", "GJ", "0-n:24.3.1", device="cooling", mbus_types=(10, 11)),
     _row("submeter", "energy", "total", "kWh", device="submeter", mbus_types=(2,)),
     _row("oil", "volume", "total", "m³", device="oil", mbus_types=(1,)),
-    _row("mbus", None, "total", None, device="mbus", enabled=False),  # every other device type
-    _row("device_type", None, "text", None, "0-n:24.1.0", device="mbus", diagnostic=True, entity=False),
-    _row("valve_state", None, "enum", None, "0-n:24.4.0", "7-0:24.4.0", device="mbus", enabled=False, diagnostic=True,
-         options=("closed", "open", "released")),
-    _row("last_measured", "time", "instant", None, device="mbus", enabled=False, diagnostic=True, derived=True),
-    _row("heat_volume", "volume", "total", "m³", "6-0:6.26.0", device="heat", enabled=False),
-    _row("heat_tariff_{n}", "energy", "total", "GJ", "6-0:6.8.1/2/3/4/5", device="heat", numbers="12345", enabled=False),
-    _row("heat_power_max", "power", "peak", "kW", "6-0:6.6.0", device="heat", enabled=False),
-    _row("heat_flow_max", "flow", "peak", "m³/h", "6-0:6.33.0", device="heat", enabled=False),
-    _row("heat_flow_nominal", "flow", "instant", "m³/h", "6-0:9.24.0", device="heat", enabled=False, diagnostic=True),
-    _row("heat_supply_temperature_max", "temperature", "peak", "°C", "6-0:9.4.0", device="heat", enabled=False),
-    _row("heat_return_temperature_max", "temperature", "peak", "°C", "6-0:9.4.0", device="heat", enabled=False, derived=True),
-    _row("operating_hours", "duration", "total", "h", "6-0:6.31.0", device="heat", enabled=False, diagnostic=True),
-    _row("fault_hours", "duration", "total", "h", "6-0:6.32.0", device="heat", enabled=False, diagnostic=True),
+    _rare("mbus", None, "total", None, device="mbus"),  # every other device type
+    _about("device_type", None, "text", None, "0-n:24.1.0", device="mbus", entity=False),
+    _rare_about("valve_state", None, "enum", None, "0-n:24.4.0", "7-0:24.4.0", device="mbus", options=_VALVE),
+    _rare_about("last_measured", "time", "instant", None, device="mbus", derived=True),
+    _rare("heat_volume", "volume", "total", "m³", "6-0:6.26.0", device="heat"),
+    _rare("heat_tariff_{n}", "energy", "total", "GJ", "6-0:6.8.1/2/3/4/5", device="heat", numbers="12345"),
+    _rare("heat_power_max", "power", "peak", "kW", "6-0:6.6.0", device="heat"),
+    _rare("heat_flow_max", "flow", "peak", "m³/h", "6-0:6.33.0", device="heat"),
+    _rare_about("heat_flow_nominal", "flow", "instant", "m³/h", "6-0:9.24.0", device="heat"),
+    _rare("heat_supply_temperature_max", "temperature", "peak", "°C", "6-0:9.4.0", device="heat"),
+    _rare("heat_return_temperature_max", "temperature", "peak", "°C", "6-0:9.4.0", device="heat", derived=True),
+    _rare_about("operating_hours", "duration", "total", "h", "6-0:6.31.0", device="heat"),
+    _rare_about("fault_hours", "duration", "total", "h", "6-0:6.32.0", device="heat"),
 )
 # fmt: on
 
@@ -314,6 +327,11 @@ def name_for(register: Register, profile: Profile) -> str:
         if not word.startswith("tariff_"):
             return f"{register.name}_{word}"
     return register.name
+
+
+def unit_for(register: Register, profile: Profile) -> str | None:
+    """Return the unit that is assumed on this meter where none is sent: the power limit of Luxembourg is in kVA."""
+    return profile.limiter_unit if register.key == "limiter_threshold" else register.unit
 
 
 def options_for(register: Register, profile: Profile) -> tuple[str, ...]:

@@ -1,0 +1,122 @@
+"""What a code stands for: a register, an object of an M-Bus channel, or the past."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from .obis import Obis
+from .registers import REGISTERS, Register
+from .values import UNITS
+
+CHECKED = {
+    "limiter_threshold",
+    "fuse_threshold",
+    "power_factor",
+    "power_factor_l1",
+    "power_factor_l2",
+    "power_factor_l3",
+    "power_factor_min",
+}
+"""Registers in which not every number is a value."""
+
+PARTS_OF_TIME = {"1-0:0.9.1", "1-0:0.9.2", "1-0:0.1.2", "1-0:0.1.3"}
+"""Times and dates that are one point in time together."""
+
+_CURRENT = 255  # F = 255 is the value of now, and E = 255 the total (IEC 62056-61 §5)
+_ID = (96, 1)  # except that 96.1.255 is an id of its own
+_CHANNELS = range(1, 10)
+_OTHER_MEDIA = range(6, 10)  # heat, gas, cold water, hot water
+_OTHER_CHANNEL = 10
+
+
+class Code(NamedTuple):
+    """One code as it is on the wire.
+
+    Attributes:
+        obis: The code, with the groups that were sent.
+        name: The complete code, the same for all spellings: `1-0:1.8.0` for 1.8.0, 1.8 and 1-0:1.8.255*255.
+        part: The same without medium and channel: `1.8.0`.
+        key: The register that it gives a reading for; None if we know none, or if it takes other objects too.
+        rank: Its place among the codes of the register: the lowest that is sent and not empty counts.
+        channel: Of a meter of another medium, else None.
+        past: Whether it is a value of an earlier period (`*NN`, `&NN`).
+        units: The units of its value, where that is nothing but a number; None where it takes more to read.
+        known: Whether p1meter can do something with it.
+    """
+
+    obis: Obis
+    name: str
+    part: str
+    key: str | None
+    rank: int
+    channel: int | None
+    past: bool
+    units: frozenset[str] | None
+    known: bool
+
+
+def _written_out(code: str) -> str:
+    return code if "-" in code or code[0] in "CF" else f"1-0:{code}"
+
+
+# Two registers are under 31.4.0: the first in the table is what it is when it comes alone.
+_INDEX: dict[str, tuple[Register, int]] = {}
+for _register in REGISTERS.values():
+    for _rank, _code in enumerate(() if _register.derived else _register.codes):
+        _INDEX.setdefault(_written_out(_code), (_register, _rank))
+_KNOWN = frozenset(_written_out(_code) for _register in REGISTERS.values() for _code in _register.codes)
+
+
+@lru_cache(maxsize=4096)
+def code(text: str) -> Code | None:
+    """Return what a code stands for, None if it is no code."""
+    try:
+        return code_of(Obis.parse(text))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def code_of(obis: Obis) -> Code:
+    """Return what a code stands for."""
+    part = _part(obis)
+    medium = "1-0" if obis.a is None else f"{obis.a}-{obis.b}"
+    name = part if isinstance(obis.c, str) else f"{medium}:{part}"
+    if obis.a == 0 and obis.b in _CHANNELS and (obis.c == 24 or (obis.c, obis.d) == _ID):
+        channel = obis.b
+    else:
+        channel = 0 if obis.a in _OTHER_MEDIA else None
+    return _code_of(obis, name, part, channel)
+
+
+def heat_code(obis: Obis) -> Code | None:
+    """Return what a code without medium stands for on a heat meter: heat, or None if it is of no medium at all."""
+    if obis.a is not None or isinstance(obis.c, str) or obis.c == 0:
+        return None
+    part = _part(obis)
+    name = f"6-0:{part}"
+    return _code_of(obis, name, part, 0 if name in _INDEX and _INDEX[name][0].device == "heat" else None)
+
+
+def _part(obis: Obis) -> str:
+    if obis.d is None:
+        return str(obis.c)
+    total = obis.e is None or (obis.e == _CURRENT and (obis.c, obis.d) != _ID)
+    return f"{obis.c}.{obis.d}.{0 if total else obis.e}"
+
+
+def _code_of(obis: Obis, name: str, part: str, channel: int | None) -> Code:
+    known = bool(channel) or name in _KNOWN or name.replace("1-1:", "1-0:") in _KNOWN
+    past = obis.f not in {None, _CURRENT} or obis.manual
+    found = _INDEX.get(name)
+    other = 0
+    if found is None and name.startswith("1-1:"):
+        # Some meters number the electricity channel 1; what has a meaning of its own there is in the table.
+        found = _INDEX.get(f"1-0:{part}")
+        other = _OTHER_CHANNEL
+    if found is None or past or name in PARTS_OF_TIME:
+        return Code(obis, name, part, None, 0, channel, past, None, known)
+    register, rank = found
+    units = None
+    if register.quantity is not None and register.key not in CHECKED:
+        units = UNITS.get(register.quantity)
+    return Code(obis, name, part, register.key, rank + other, channel, past, units, known)

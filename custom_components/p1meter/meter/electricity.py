@@ -1,0 +1,216 @@
+"""The meter's own values: what one object says, and what follows from several."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from .codes import CHECKED, Code
+from .history import Stamp, average_peak, closing_values, month_peaks, power_failures
+from .mbus import split_stamped
+from .profiles import Profile, is_belgian_version
+from .readings import Reading, Value
+from .registers import REGISTERS, Register
+from .values import UNITS, count, hexadecimal_serial, message, number_with_unit, plain_text, serial
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from .lines import Object
+
+NET = {
+    "power": ("power_import", "power_export"),
+    **{f"power_l{phase}": (f"power_import_l{phase}", f"power_export_l{phase}") for phase in (1, 2, 3)},
+}
+"""The net powers, and the two that each is the difference of."""
+
+TOTALS = {f"{side}_total": tuple(f"{side}_tariff_{number}" for number in (1, 2, 3, 4)) for side in ("import", "export")}
+"""The totals, and the tariffs that each is the sum of."""
+
+BOTH_FUSES = "1-1:31.4.0"
+"""The one object with two values: the limit for import and, below zero, for export (Luxembourg)."""
+
+LOGICAL_NAME = "0-0:42.0.0"
+MONTHS = "0-0:98.1.0"
+
+_ZERO = Decimal(0)
+_WATTS = {"W": Decimal(1), "kW": Decimal("1E+3"), "MW": Decimal("1E+6"), None: Decimal("1E+3")}
+_FEWEST_NINES = 3
+_SERIALS_IN_HEXADECIMAL = {"0-0:96.1.1", "0-0:96.1.2", LOGICAL_NAME}
+# Some meters print characters here and some a plain number, which has fewer digits.
+_SERIALS_IN_BOTH = {"0-0:96.1.0", "0-0:0.0.0"}
+_MOST_PLAIN_DIGITS = 11
+
+
+def _form(register: Register) -> str:
+    if register.key in {"equipment_id", "ean"}:
+        return "serial"
+    if register.key == "last_power_failure":
+        return "failures"
+    if register.role in {"enum", "counter"}:
+        return register.role
+    if register.role == "text":
+        return "message" if register.hexadecimal else "text"
+    return "number"
+
+
+_FORMS = {key: _form(register) for key, register in REGISTERS.items()}
+_ALLOWED_UNITS = {key: UNITS.get(register.quantity or "", frozenset()) for key, register in REGISTERS.items()}
+# The power limit is in kW, A or kVA, as the system has it.
+_ALLOWED_UNITS["limiter_threshold"] = UNITS["power"] | UNITS["current"] | UNITS["apparent_power"]
+
+
+def read(item: Code, key: str, groups: Sequence[str], profile: Profile, stamp: Stamp) -> Reading | None:
+    """Return the reading that one object gives for a register; None if it is not for that register after all.
+
+    Its value is None where the object is empty or not valid.
+    """
+    sent = groups[0]
+    value: Value
+    match _FORMS[key]:
+        case "number":
+            return _number(item, key, groups, stamp)
+        case "counter":
+            value = count(sent)
+        case "enum":
+            value = _state(REGISTERS[key], sent, profile)
+        case "serial":
+            value = _serial(item.name, sent)
+        case "message":
+            value = message(sent)
+        case "failures":
+            failures = power_failures(groups, stamp)
+            value = failures[-1].end if failures else None
+        case _:
+            if item.name == "0-0:96.1.4" and not is_belgian_version(sent):
+                return None
+            value = plain_text(sent)
+    return Reading(key, value, None, None, item.obis, None)
+
+
+def _number(item: Code, key: str, groups: Sequence[str], stamp: Stamp) -> Reading:
+    split = (groups[0], None) if item.name == BOTH_FUSES else split_stamped(groups, stamp)
+    if split is None:
+        return Reading(key, None, None, None, item.obis, None)
+    sent, taken = split
+    value, unit = number_with_unit(sent)
+    if value is not None and not _is_valid(key, value, unit, sent):
+        value = None
+    return Reading(key, value, unit, None if taken is None else stamp(taken), item.obis, None)
+
+
+def _is_valid(key: str, value: Decimal, unit: str | None, sent: str) -> bool:
+    if unit is not None and unit not in _ALLOWED_UNITS[key]:
+        return False  # a power in kWh is none
+    if key not in CHECKED:
+        return True
+    if key.startswith("power_factor"):
+        return -1 <= value <= 1
+    digits = [letter for letter in sent.partition("*")[0] if letter.isdecimal()]
+    return len(digits) < _FEWEST_NINES or set(digits) != {"9"}  # all nines: there is no limit
+
+
+def _state(register: Register, sent: str, profile: Profile) -> str | None:
+    sent = sent.strip()
+    if register.key == "grid_configuration":
+        return sent if sent in register.options else None
+    if sent in {"ON", "OFF"}:  # 0-0:96.50.68 in Hungary
+        return "connected" if sent == "ON" else "disconnected"
+    state = count(sent)
+    if state is None:
+        return None
+    if register.key == "tariff":
+        return "none" if state == 0 else profile.tariff_name(state) if state <= len(TOTALS["import_total"]) else None
+    return register.options[state] if state < len(register.options) else None
+
+
+def _serial(name: str, sent: str) -> str | None:
+    plain = sent.strip()
+    if name in _SERIALS_IN_HEXADECIMAL:
+        return hexadecimal_serial(sent)
+    if name in _SERIALS_IN_BOTH and not (plain.isdecimal() and len(plain) <= _MOST_PLAIN_DIGITS):
+        return hexadecimal_serial(sent)
+    return serial(sent)
+
+
+def derive(sent: Mapping[str, Object], readings: Mapping[str, Reading], stamp: Stamp) -> Iterator[Reading]:
+    """Yield the readings of objects that give more than one.
+
+    Args:
+        sent: The current objects of the telegram, by name.
+        readings: What the objects by themselves gave.
+        stamp: Reads a stamp.
+    """
+    peak = readings.get("demand_month_peak")
+    if peak is not None and peak.at is not None:
+        yield Reading("demand_month_peak_time", peak.at, None, None, peak.obis, None)
+    if BOTH_FUSES in sent:
+        item, groups = sent[BOTH_FUSES]
+        if len(groups) > 1:
+            value, unit = number_with_unit(groups[1])
+            yield Reading("fuse_threshold_export", value if value is None else abs(value), unit, None, item.obis, None)
+    if LOGICAL_NAME in sent:
+        item, groups = sent[LOGICAL_NAME]
+        if readings["equipment_id"].obis != item.obis:
+            yield Reading("logical_device_name", hexadecimal_serial(groups[0]), None, None, item.obis, None)
+    if MONTHS in sent:
+        item, groups = sent[MONTHS]
+        yield from _months(item, groups, stamp)
+
+
+def _months(item: Code, groups: Sequence[str], stamp: Stamp) -> Iterator[Reading]:
+    peaks = month_peaks(groups, stamp)
+    if peaks is not None:
+        last = peaks[-1] if peaks else None
+        if last is None:
+            yield Reading("demand_last_month_peak", None, None, None, item.obis, None)
+        else:
+            yield Reading("demand_last_month_peak", last.value, last.unit, last.at, item.obis, None)
+        average, unit = average_peak(peaks) or (None, None)
+        yield Reading("demand_average_12m", average, unit, None, None, None)
+    closing = closing_values(groups, stamp)
+    if closing is not None:
+        at, values = closing
+        for key, (value, unit) in values.items():
+            yield Reading(key, value, unit, at, item.obis, None)
+
+
+def net(key: str, readings: Mapping[str, Reading], *, two_way: bool) -> Reading | None:
+    """Return a net power in W, + from the grid, of the import and export in the same telegram; None if unknown.
+
+    A `two_way` meter has one register for both (EasyMeter Q3D). What is below zero is the net power on any meter.
+    """
+    import_key, export_key = NET[key]
+    imported, exported = readings.get(import_key), readings.get(export_key)
+    if imported is None or not isinstance(imported.value, Decimal):
+        return None
+    if imported.value < 0 or (exported is None and two_way):
+        watts = imported.value * _WATTS[imported.unit]
+    elif exported is None or not isinstance(exported.value, Decimal):
+        return None
+    elif exported.unit == imported.unit:
+        watts = (imported.value - exported.value) * _WATTS[imported.unit]
+    else:
+        watts = imported.value * _WATTS[imported.unit] - exported.value * _WATTS[exported.unit]
+    return Reading(key, watts + _ZERO, "W", None, None, None)  # adding 0 writes 4000, not 4.00E+3
+
+
+def addends(key: str, ever_sent: Collection[str]) -> Sequence[str]:
+    """Return the tariffs that a total is the sum of; none where the meter sends the total, or not two tariffs."""
+    parts = [part for part in TOTALS[key] if part in ever_sent]
+    return [] if key in ever_sent or parts[:2] != list(TOTALS[key][:2]) else parts
+
+
+def total(key: str, parts: Sequence[str], readings: Mapping[str, Reading]) -> Reading | None:
+    """Return the sum of the tariffs; None unless all of them are in this telegram."""
+    value = None
+    unit = None
+    for part in parts:
+        reading = readings.get(part)
+        if reading is None or not isinstance(reading.value, Decimal):
+            return None
+        if value is None:
+            value, unit = reading.value, reading.unit
+        elif unit == reading.unit:
+            value += reading.value
+        else:
+            return None
+    return None if value is None else Reading(key, value, unit, None, None, None)

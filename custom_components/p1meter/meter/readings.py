@@ -1,0 +1,50 @@
+"""What a telegram is made of once it is read."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .obis import Obis
+
+type Value = Decimal | datetime | str | int | None
+
+
+class Reading(NamedTuple):
+    """One value of a telegram.
+
+    Attributes:
+        key: The register's key, without the channel.
+        value: A Decimal; an int for counters; an aware datetime; a state or a text; None where the meter sends the
+            object but no valid value.
+        unit: As sent, in one spelling; None where none is sent (`Register.unit` is then assumed).
+        at: When the value was taken, if the meter says so; aware.
+        obis: The code it was sent under; None if it is computed from other readings of the same telegram.
+        channel: The M-Bus channel, 0 for a meter of another medium without one (`7-0:23.1.0`); None for the
+            electricity meter.
+    """
+
+    key: str
+    value: Value
+    unit: str | None
+    at: datetime | None
+    obis: Obis | None
+    channel: int | None
+
+
+class MBusDevice(NamedTuple):
+    """A meter behind the meter that sends valid readings.
+
+    Attributes:
+        channel: Where it is connected; 0 if it has no channel on the wire.
+        role: The key of its main reading: `gas`, `heat`, …, or `mbus` for what we have no name for.
+        equipment_id: Its serial number, or None.
+        device_type: The device type as in EN 13757-3, or None.
+        at: When its main reading was taken, or None if the meter does not say.
+    """
+
+    channel: int
+    role: str
+    equipment_id: str | None
+    device_type: int | None
+    at: datetime | None

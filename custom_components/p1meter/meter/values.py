@@ -1,0 +1,244 @@
+"""What stands between the brackets: numbers with units, points in time, texts.
+
+Every function returns None for what it cannot read: a field that is not valid is not shown.
+"""
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+import re
+from types import MappingProxyType
+
+_VOLUMES = frozenset({"m3", "dm3", "l"})
+
+UNITS = MappingProxyType(
+    {
+        "energy": frozenset({"Wh", "kWh", "MWh", "GWh", "MJ", "GJ"}),
+        "power": frozenset({"W", "kW", "MW"}),
+        "voltage": frozenset({"mV", "V", "kV"}),
+        "current": frozenset({"mA", "A", "kA"}),
+        "frequency": frozenset({"Hz", "kHz"}),
+        "power_factor": frozenset[str](),
+        "reactive_energy": frozenset({"varh", "kvarh", "Mvarh"}),
+        "reactive_power": frozenset({"var", "kvar", "Mvar"}),
+        "apparent_power": frozenset({"VA", "kVA", "MVA"}),
+        "gas": _VOLUMES,
+        "water": _VOLUMES,
+        "volume": _VOLUMES,
+        "flow": frozenset({"m3/h", "l/h"}),
+        "temperature": frozenset({"°C"}),
+        "duration": frozenset({"s", "min", "h"}),
+    }
+)
+"""The units, in our spelling, that a quantity can be in."""
+
+_KNOWN_UNITS = frozenset(unit for units in UNITS.values() for unit in units)
+# Case is ignored (kVArh, KWH), except where it tells milli from mega.
+_ANY_CASE = {unit.casefold(): unit for unit in _KNOWN_UNITS - {"MW", "mV", "mA"}} | {
+    "m³": "m3",
+    "dm³": "dm3",
+    "m3ph": "m3/h",
+    "c": "°C",
+    "m": "min",
+    "secs": "s",
+}
+
+# No meter prints more digits; the bound keeps arithmetic exact whatever comes in.
+_MOST_DIGITS = 24
+_LONGEST_UNIT = 8
+_NUMBER_AND_UNIT = re.compile(r"([+-]?[\d.]+)([A-Za-z][A-Za-z0-9]{0,4})", re.ASCII)
+_MAX_COUNT_DIGITS = 18
+
+
+@lru_cache(maxsize=128)
+def unit_of(sent: str) -> str:
+    """Return a unit in our spelling (`kVArh` is kvarh, `m3ph` is m3/h); one we do not know stays as it is."""
+    sent = sent.strip()
+    return sent if sent in _KNOWN_UNITS else _ANY_CASE.get(sent.casefold(), sent)
+
+
+def is_unsigned(sent: str) -> bool:
+    """Return whether this is a number without a sign, for `Decimal`."""
+    return sent.replace(".", "", 1).isdecimal() and len(sent) <= _MOST_DIGITS
+
+
+def number(sent: str) -> Decimal | None:
+    """Return a number as meters write it: digits, perhaps a decimal point, perhaps a sign."""
+    if is_unsigned(sent):
+        return Decimal(sent)
+    if sent[:1] in {"+", "-"} and is_unsigned(sent[1:]):
+        value = Decimal(sent)
+        return value or abs(value)  # no -0
+    return None
+
+
+def number_with_unit(sent: str) -> tuple[Decimal | None, str | None]:
+    """Return value and unit of `00.244*kW`, of `00.244kW` (two Belgian meters leave the star out) and of `00.244`.
+
+    The value is None if it is no number, the unit if none is sent.
+    """
+    sent = sent.strip()
+    digits, star, unit = sent.partition("*")
+    if star:
+        if "*" in unit or len(unit) > _LONGEST_UNIT:
+            return None, None
+        return number(digits.strip()), unit_of(unit) or None
+    joined = _NUMBER_AND_UNIT.fullmatch(sent)
+    if joined is not None and (known := unit_of(joined[2])) in _KNOWN_UNITS:
+        return number(joined[1]), known
+    return number(sent), None
+
+
+def count(sent: str) -> int | None:
+    """Return a counter's value, or the number of a state."""
+    sent = sent.strip()
+    return int(sent) if sent.isdecimal() and sent.isascii() and len(sent) <= _MAX_COUNT_DIGITS else None
+
+
+def plain_text(sent: str) -> str | None:
+    """Return a text as it is sent, without the blanks around it; None if it is empty or not printable ASCII."""
+    stripped = sent.strip()
+    return stripped if stripped and stripped.isascii() and stripped.isprintable() else None
+
+
+def serial(sent: str) -> str | None:
+    """Return an id as it is sent; None if it is empty or nothing but zeros."""
+    text = plain_text(sent)
+    return text if text and text.strip("0") else None
+
+
+@lru_cache(maxsize=64)
+def hexadecimal_serial(sent: str) -> str | None:
+    """Return an id that may be sent as the hexadecimal digits of its ASCII characters (DSMR 5.0.2 P1 §6.12)."""
+    text = serial(sent)
+    octets = None if text is None else _octets(text)
+    if octets is None:
+        return text
+    octets = octets.strip(b"\x00 ")
+    if not octets:
+        return None
+    return serial(octets.decode("ascii")) if all(0x20 <= octet <= 0x7E for octet in octets) else text
+
+
+def message(sent: str) -> str | None:
+    """Return a message to the customer, sent as the hexadecimal digits of its characters (UTF-8 or Latin-1)."""
+    text = plain_text(sent)
+    octets = None if text is None else _octets(text)
+    if octets is None:
+        return text
+    octets = octets.strip(b"\x00\xff \t\r\n")
+    try:
+        decoded = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        decoded = octets.decode("latin-1")
+    if all(letter.isprintable() or letter in "\t\r\n" for letter in decoded):
+        return decoded or None
+    return text
+
+
+def _octets(digits: str) -> bytes | None:
+    try:
+        return None if " " in digits else bytes.fromhex(digits)
+    except ValueError:
+        return None
+
+
+_FIXED = {hours: timezone(timedelta(hours=hours)) for hours in (1, 2, 3)}
+_STAMP = re.compile(
+    r"(?P<compact>\d{10}(?:\d{2})?)"  # YYMMDDhhmm[ss]
+    r"|(?P<season>[01])(?P<seasonal>\d{12})"  # a leading 1 is summer time
+    r"|(?:20)?(?P<date>\d\d-?\d\d-?\d\d)[ &](?P<time>\d\d:\d\d:\d\d)",
+    re.ASCII,
+)
+_DATE = re.compile(r"(?P<season>[01])?(?P<date>\d\d-?\d\d-?\d\d)", re.ASCII)
+_TIME = re.compile(r"[01]?(?P<time>\d\d:?\d\d:?\d\d)", re.ASCII)
+_SEPARATORS = str.maketrans("", "", "-:")
+# 70 to 99 are the last century: a clock that was never set.
+_CENTURY_ENDS = 70
+# A clock that is set right steps back by less, a clock that leaves summer time by an hour.
+_STEP_BACK = timedelta(minutes=1)
+
+
+class Clock:
+    """Reads the stamps of one meter.
+
+    Most stamps say themselves whether they are summer time. For those that do not the zone knows, and for the hour
+    that comes twice in autumn the order: the stamps that follow each other are remembered by a name.
+    """
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._last: dict[str, datetime] = {}
+
+    def stamp(self, sent: str, winter_offset: int, name: str = "") -> datetime | None:
+        """Return the point in time of a stamp in any form that meters use, aware; None if it is no date.
+
+        Args:
+            sent: `YYMMDDhhmmssX` with S or W (DSMR 5.0.2 P1 §6.4), the same without a letter, without seconds
+                (IEC 62056-21 meters), with a leading season digit, or date and time with separators.
+            winter_offset: Hours from UTC that W stands for; S is one more.
+            name: Stamps of one name follow each other in time; "" for one that stands alone.
+        """
+        sent = sent.strip()
+        if len(sent) == 13 and sent[12] in "SW":
+            minute = _minute(sent[:10], winter_offset + (sent[12] == "S"))
+            seconds = sent[10:12]
+            if minute is None or not seconds.isdecimal() or seconds >= "60":
+                return None
+            return minute.replace(second=int(seconds))
+        found = _STAMP.fullmatch(sent)
+        if found is None:
+            return None
+        if found["season"]:
+            return self._seasonal(_naive(found["seasonal"]), summer=found["season"] == "1")
+        digits = found["compact"] or (found["date"] + found["time"]).translate(_SEPARATORS)
+        return self._local(_naive(digits), name)
+
+    def date_and_time(self, date: str, time: str) -> datetime | None:
+        """Return the point in time that a date (0.9.2, `0170318`) and a time (0.9.1) give together, or None."""
+        day = _DATE.fullmatch(date.strip())
+        clock = _TIME.fullmatch(time.strip())
+        if day is None or clock is None:
+            return None
+        naive = _naive((day["date"] + clock["time"]).translate(_SEPARATORS))
+        if day["season"]:
+            return self._seasonal(naive, summer=day["season"] == "1")
+        return self._local(naive, "telegram_time")
+
+    def _local(self, naive: datetime | None, name: str) -> datetime | None:
+        if naive is None:
+            return None
+        stamp = naive.replace(tzinfo=self._zone)
+        if name:
+            again = stamp.replace(fold=1)
+            last = self._last.get(name)
+            if last and again.utcoffset() != stamp.utcoffset() and stamp.astimezone(UTC) < last - _STEP_BACK:
+                stamp = again
+            self._last[name] = stamp.astimezone(UTC)
+        return stamp
+
+    def _seasonal(self, naive: datetime | None, *, summer: bool) -> datetime | None:
+        if naive is None:
+            return None
+        local = naive.replace(tzinfo=self._zone)
+        offset = (local.utcoffset() or timedelta()) - (local.dst() or timedelta())
+        return naive.replace(tzinfo=timezone(offset + timedelta(hours=1) if summer else offset))
+
+
+@lru_cache(maxsize=1024)
+def _minute(digits: str, offset: int) -> datetime | None:
+    naive = _naive(digits)
+    return None if naive is None else naive.replace(tzinfo=_FIXED[offset])
+
+
+def _naive(digits: str) -> datetime | None:
+    """Return the point in time of YYMMDDhhmm[ss]."""
+    if not (digits.isdecimal() and digits.isascii()):
+        return None
+    year, month, day, hour, minute, second = (int(digits[index : index + 2] or 0) for index in range(0, 12, 2))
+    if year >= _CENTURY_ENDS:
+        return None
+    try:
+        return datetime(2000 + year, month, day, hour, minute, second)  # noqa: DTZ001 (the caller knows the zone)
+    except ValueError:
+        return None

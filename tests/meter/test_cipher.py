@@ -1,0 +1,202 @@
+"""Encrypted frames: opened with the right key, refused in words without it, found among damage."""
+
+import itertools
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
+import pytest
+
+from p1meter.meter import DecryptionKeys, Reason, Rejected
+from p1meter.meter.cipher import decrypt
+from p1meter.meter.frames import Frame, FrameFinder
+
+from .composing import NL2, checked, nl5
+
+KEY = bytes(range(16))
+USUAL = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
+OTHER = bytes(range(16, 32))
+TEXT = b"/Lux5\\253769484_A\r\n\r\n1-3:0.2.8(42)\r\n0-0:1.0.0(200706104157S)\r\n1-0:1.8.0(000025.653*kWh)\r\n!E6EA\r\n"
+# Made with another program, from TEXT, KEY, the usual authentication key and counter 1.
+VECTOR = bytes.fromhex(
+    "db0853414774657374317130000000017d0ea5bc20371707785e6e94b93a4d2905d445b4dba8a03c7c83e3f7f486bccd8cfaff124a06b1f14b1501df"
+    "d0a3d6a79f8e7f0616bfa386b235f06ffc49e2ffe8c3f1ee8f41e4dbe1af0611d31537d2d68ba5d10edab0c62f3c7464b8e533cba8abaf9cee97e548"
+    "a6a498f7"
+)
+SHORT, CONTENT = VECTOR[:10], VECTOR[11:]
+# The same content with its length (0x71) in each of the four forms.
+LENGTHS = {"one byte": b"\x71", "81": b"\x81\x71", "82": b"\x82\x00\x71", "83": b"\x83\x00\x00\x71"}
+
+
+def seal(text: bytes, counter: int = 1, control: int = 0x30, key: bytes = KEY) -> bytes:
+    title = b"SAGtest1"
+    number = counter.to_bytes(4)
+    sealer = Cipher(AES(key), GCM(title + number)).encryptor()
+    sealer.authenticate_additional_data(bytes([control]) + USUAL)
+    content = bytes([control]) + number + sealer.update(text) + sealer.finalize() + sealer.tag[:12]
+    return b"\xdb\x08" + title + b"\x82" + len(content).to_bytes(2) + content
+
+
+def find(*pieces: bytes, keys: DecryptionKeys | None = None) -> list[Frame | Rejected]:
+    finder = FrameFinder(keys)
+    return [item for piece in pieces for item in finder.feed(piece)] + finder.close()
+
+
+def story(items: list[Frame | Rejected]) -> list[bytes | tuple[Reason, bytes]]:
+    return [item.raw if isinstance(item, Frame) else (item.reason, item.data) for item in items]
+
+
+@pytest.mark.parametrize("length", LENGTHS.values(), ids=LENGTHS)
+def test_a_frame_opens_with_its_key_however_its_length_is_written(length: bytes) -> None:
+    frame = SHORT + length + CONTENT
+    expected = [Frame(TEXT, TEXT, checksum=True)]
+    assert find(frame, keys=DecryptionKeys(KEY)) == expected
+    assert find(*(frame[at : at + 1] for at in range(len(frame))), keys=DecryptionKeys(KEY, USUAL)) == expected
+    assert find(b"\r\n" + frame + frame, keys=DecryptionKeys(KEY)) == expected * 2
+
+
+def test_without_a_key_the_meter_is_said_to_encrypt() -> None:
+    (refused, again) = find(VECTOR + VECTOR)
+    assert refused == again
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.data) == (Reason.CIPHER, VECTOR)
+    assert "key" in refused.hint
+
+
+def test_it_is_said_which_key_is_wrong() -> None:
+    (refused,) = find(VECTOR, keys=DecryptionKeys(OTHER))
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.data) == (Reason.KEY, VECTOR)
+    assert "encryption key" in refused.hint
+    (refused,) = find(VECTOR, keys=DecryptionKeys(KEY, OTHER))
+    assert isinstance(refused, Rejected)
+    assert refused.reason is Reason.KEY
+    assert "authentication key" in refused.hint
+
+
+def test_every_bit_is_authenticated() -> None:
+    for at, bit in itertools.product(range(16, len(VECTOR)), (0x01, 0x80)):
+        damaged = VECTOR[:at] + bytes([VECTOR[at] ^ bit]) + VECTOR[at + 1 :]
+        (refused,) = find(damaged, keys=DecryptionKeys(KEY))
+        assert isinstance(refused, Rejected)
+
+
+def test_what_nobody_signed_is_refused_in_words() -> None:
+    unsigned = seal(TEXT, control=0x20)
+    for keys in (None, DecryptionKeys(KEY)):
+        (refused,) = find(unsigned, keys=keys)
+        assert isinstance(refused, Rejected)
+        assert refused.reason is Reason.UNSUPPORTED
+        assert "authentication" in refused.hint
+
+
+def test_the_text_inside_is_checked_like_any_other() -> None:
+    keys = DecryptionKeys(KEY)
+    for text in (TEXT[:-2], NL2, nl5(1)):
+        assert story(find(seal(text), keys=keys)) == [text]
+    for text, reason in (
+        (TEXT.replace(b"E6EA", b"E6EB"), Reason.CRC),
+        (TEXT.replace(b"E6EA", b""), Reason.TRUNCATED),
+        (TEXT[:-8], Reason.TRUNCATED),
+        (b"no telegram, but long enough to be one", Reason.TRUNCATED),
+        (checked(f"/Lux5\\253769484_A\n\n0-0:96.13.0({'3' * 8150})\n!")[:8170], Reason.TRUNCATED),
+    ):
+        (refused,) = find(seal(text), keys=keys)
+        assert isinstance(refused, Rejected)
+        assert refused.reason is reason
+
+
+def test_the_blank_line_after_the_ident_may_be_left_out_inside() -> None:
+    without = TEXT.replace(b"\r\n\r\n", b"\r\n")
+    assert story(find(seal(without), keys=DecryptionKeys(KEY))) == [without]
+
+
+def test_a_whole_frame_is_found_after_one_that_was_cut_anywhere() -> None:
+    first, second = seal(nl5(1), 7), seal(nl5(2), 8)
+    for cut in range(1, len(first)):
+        items = find(first[:cut] + second, keys=DecryptionKeys(KEY))
+        assert story(items)[1:] == [nl5(2)]
+        items = find(first[:cut], second, keys=DecryptionKeys(KEY))
+        assert story(items)[1:] == [nl5(2)]
+    for cut in range(16, len(first)):
+        assert story(find(first[:cut] + second)) == [(Reason.TRUNCATED, first[:cut]), (Reason.CIPHER, second)]
+
+
+def test_a_whole_frame_is_found_when_the_one_before_ends_with_the_first_bytes_of_it() -> None:
+    first, second = seal(nl5(1), 7), seal(nl5(2), 8)
+    for lost in range(1, 15):
+        for seen in range(1, 15):
+            stream = first[:100] + first[100 + lost :] + second
+            at = len(first) - lost + seen
+            assert story(find(stream[:at], stream[at:], keys=DecryptionKeys(KEY)))[-1] == nl5(2)
+
+
+def test_plain_and_encrypted_telegrams_and_noise_follow_each_other() -> None:
+    keys = DecryptionKeys(KEY)
+    stream = b"noise\xdb\x08" + VECTOR + b"\r\n" + nl5(1) + VECTOR + b"noise" + VECTOR
+    assert story(find(stream, keys=keys)) == [
+        (Reason.GARBAGE, b"noise\xdb\x08"),
+        TEXT,
+        nl5(1),
+        TEXT,
+        (Reason.GARBAGE, b"noise"),
+        TEXT,
+    ]
+    assert story(find(nl5(1)[:50] + VECTOR + nl5(1), keys=keys)) == [(Reason.TRUNCATED, nl5(1)[:50]), TEXT, nl5(1)]
+
+
+def test_a_length_that_cannot_be_is_noise() -> None:
+    for length in (b"\x27", b"\x80", b"\x82\x20\x01", b"\x83\xff\xff\xff"):
+        frame = SHORT + length + CONTENT
+        assert story(find(frame + b"\r\n" + nl5(1))) == [(Reason.GARBAGE, frame), nl5(1)]
+
+
+def test_an_unfinished_frame_times_out() -> None:
+    for keys in (None, DecryptionKeys(KEY)):
+        for cut in range(1, len(VECTOR)):
+            assert story(find(VECTOR[:cut], keys=keys)) == [(Reason.TIMEOUT, VECTOR[:cut])]
+        assert story(find(VECTOR[:50] + VECTOR[:60], keys=keys)) == [
+            (Reason.TRUNCATED, VECTOR[:50]),
+            (Reason.TIMEOUT, VECTOR[:60]),
+        ]
+
+
+def test_keys_are_16_bytes_and_never_printed() -> None:
+    for wrong in (b"", KEY[:-1], KEY * 2):
+        with pytest.raises(ValueError, match="encryption key must be 16 bytes"):
+            DecryptionKeys(wrong)
+        with pytest.raises(ValueError, match="authentication key must be 16 bytes"):
+            DecryptionKeys(KEY, wrong)
+    assert repr(DecryptionKeys(KEY, OTHER)) == "DecryptionKeys()"
+
+
+def test_what_is_no_frame_cannot_be_decrypted() -> None:
+    with pytest.raises(ValueError, match="not an encrypted frame"):
+        decrypt(TEXT, DecryptionKeys(KEY))
+
+
+# Elgama: an ident line, then cipher text without tag and title.
+
+CIPHER_TEXT = bytes(byte for byte in range(256)) + b"\n!12\n\n/abc\n\x03\x02\xdb\x08"
+SEALED_PART = b"\x30" + b"\x00\x00\x00\x01" + CIPHER_TEXT
+SEALED = b"/EGM5G35\r\n\r\n\x00\x82" + len(SEALED_PART).to_bytes(2) + SEALED_PART + b"!FE0C\r\n"
+
+
+@pytest.mark.parametrize("keys", [None, DecryptionKeys(KEY)])
+def test_a_telegram_sealed_after_its_ident_line_is_said_to_be_unsupported(keys: DecryptionKeys | None) -> None:
+    finder = FrameFinder(keys)
+    (refused,) = finder.feed(SEALED)
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.data) == (Reason.CIPHER, SEALED)
+    assert "not supported" in refused.hint
+    one_by_one = [item for at in range(len(SEALED)) for item in finder.feed(SEALED[at : at + 1])]
+    assert one_by_one == [refused]
+    assert finder.feed(SEALED + nl5(1))[1:] == find(nl5(1))
+
+
+def test_a_sealed_telegram_that_was_cut() -> None:
+    for cut in range(18, len(SEALED) - 7):
+        assert story(find(SEALED[:cut] + SEALED)) == [(Reason.TRUNCATED, SEALED[:cut]), (Reason.CIPHER, SEALED)]
+        assert story(find(SEALED[:cut])) == [(Reason.TIMEOUT, SEALED[:cut])]
+    assert story(find(SEALED[:-7])) == [(Reason.CIPHER, SEALED[:-7])]
+    assert story(find(SEALED[:-7] + nl5(1))) == [(Reason.CIPHER, SEALED[:-7]), nl5(1)]

@@ -1,0 +1,178 @@
+"""The register table: complete, without contradictions, and in the words of each country."""
+
+from pathlib import Path
+import re
+
+import pytest
+
+from p1meter.meter import REGISTERS, Register
+from p1meter.meter.profiles import profile
+from p1meter.meter.registers import name_for, options_for, unit_for
+
+REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "protocols.md"
+_SECTION = re.compile(r"### 5\.7 All keys(.*?)### 5\.|### 5\.7 All keys(.*?)\n## 6", re.DOTALL)
+
+
+NOTHING = "\N{EN DASH}"
+
+
+class Row:
+    """One line of the reference: keys, quantity, role, unit, on."""
+
+    def __init__(self, cells: list[str]) -> None:
+        self.keys = list(expanded(cells[0]))
+        self.quantity = None if cells[1] in {NOTHING, "as the key", "by the unit sent"} else cells[1].split(",")[0]
+        self.role, _, diagnostic = cells[2].split(",")[0].partition(" ")
+        self.diagnostic = diagnostic == "d"
+        self.unit = None if cells[3] in {NOTHING, "as sent", "as the key"} else cells[3].split(" ")[0]
+        self.on = cells[4]
+
+    def enabled(self, key: str) -> bool:
+        if "," in self.on:  # "1, 2 y; 3, 4 n"
+            return key[-1] in "12"
+        return self.on == "y"
+
+
+def expanded(cell: str) -> list[str]:
+    """`voltage_l1…3` is three keys, `relay_n` those there are."""
+    keys = []
+    for name in re.findall(r"`([^`]+)`", cell):
+        family = re.fullmatch(r"(.*?)(\d)…(\d)", name)
+        if family:
+            keys += [f"{family[1]}{number}" for number in range(int(family[2]), int(family[3]) + 1)]
+        elif name.endswith("_n"):
+            keys += [key for key in REGISTERS if re.fullmatch(rf"{name[:-1]}\d", key)]
+        else:
+            keys.append(name)
+    return keys
+
+
+def reference() -> list[Row]:
+    found = _SECTION.search(REFERENCE.read_text())
+    assert found is not None
+    rows = []
+    for line in (found[1] or found[2]).splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `") and len(cells) == 7 and not cells[0].startswith("`last_month_"):
+            rows.append(Row(cells))
+    return rows
+
+
+@pytest.mark.skipif(not REFERENCE.is_file(), reason="needs ../shared/protocols.md")
+def test_the_table_is_the_reference() -> None:
+    rows = reference()
+    assert len(rows) > 90
+
+    for row in rows:
+        assert row.keys
+        for key in row.keys:
+            register = REGISTERS[key]
+            assert register.quantity == row.quantity, key
+            assert register.role == row.role, key
+            assert register.diagnostic == row.diagnostic, key
+            assert register.unit == row.unit, key
+            assert register.entity == (row.on != NOTHING), key
+            if register.entity:
+                assert register.enabled == row.enabled(key), key
+    last_month = {key for key in REGISTERS if key.startswith("last_month_")}
+    assert set(REGISTERS) - last_month == {key for row in rows for key in row.keys}
+
+
+def test_last_month_repeats_what_hungarian_meters_close_a_month_with() -> None:
+    # Nineteen values on one line: seven of energy, six reactive, six maxima.
+    last_month = [register for key, register in REGISTERS.items() if key.startswith("last_month_")]
+
+    assert len(last_month) == 19
+    assert sum(register.quantity == "energy" for register in last_month) == 7
+    assert sum(register.quantity == "reactive_energy" for register in last_month) == 6
+    assert sum(register.quantity == "power" for register in last_month) == 6
+
+
+@pytest.mark.parametrize("register", REGISTERS.values(), ids=lambda register: register.key)
+def test_a_register_makes_sense(register: Register) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", register.key)
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", register.name)
+    assert "{" not in register.name
+    assert (register.role == "enum") == bool(register.options)
+    assert all(re.fullmatch(r"[a-z0-9_]+", option) for option in register.options)
+    if register.role in {"counter", "enum", "text"}:
+        assert register.quantity is None
+        assert register.unit is None
+    if register.quantity == "time":
+        assert register.unit is None
+
+
+def test_one_member_of_a_family_has_its_own_code_name_and_placeholder() -> None:
+    register = REGISTERS["power_import_l2"]
+
+    assert register.codes == ("41.7.0",)
+    assert register.name == "power_import_phase"
+    assert register.placeholders == {"phase": "2"}
+    assert REGISTERS["reactive_q3"].codes == ("7.8.0",)
+    assert REGISTERS["reactive_q3"].name == "reactive_quadrant"
+    assert REGISTERS["import_tariff_4"].placeholders == {"n": "4"}
+    assert REGISTERS["relay_3"].codes == ("0-3:96.3.10",)
+    assert REGISTERS["message_5"].codes == ("0-0:96.13.5",)
+    assert REGISTERS["message_5"].name != REGISTERS["message"].name
+    assert REGISTERS["voltage_max"].placeholders == {}
+
+
+def test_only_two_registers_share_a_code_of_their_own() -> None:
+    owners: dict[str, list[str]] = {}
+    for register in REGISTERS.values():
+        for code in () if register.derived else register.codes:
+            owners.setdefault(code, []).append(register.key)
+
+    # 31.4.0 is the limit of the connection, or of one phase where the other two are sent too.
+    assert {code: keys for code, keys in owners.items() if len(keys) > 1} == {
+        "31.4.0": ["fuse_threshold", "fuse_threshold_l1"]
+    }
+
+
+def test_an_mbus_type_has_one_register() -> None:
+    types = [number for register in REGISTERS.values() for number in register.mbus_types]
+
+    assert len(types) == len(set(types))
+    assert {number: register.key for register in REGISTERS.values() for number in register.mbus_types}[3] == "gas"
+
+
+@pytest.mark.parametrize(
+    ("country", "expected"),
+    [
+        ("nl5", ("import_tariff_low", "export_tariff_normal")),
+        ("be", ("import_tariff_day", "export_tariff_night")),
+        ("be-ie", ("import_tariff_day", "export_tariff_night")),
+        ("hu", ("import_tariff", "export_tariff")),
+        ("generic", ("import_tariff", "export_tariff")),
+    ],
+)
+def test_a_tariff_is_named_as_people_there_name_it(country: str, expected: tuple[str, str]) -> None:
+    there = profile(country, None)
+
+    names = name_for(REGISTERS["import_tariff_1"], there), name_for(REGISTERS["export_tariff_2"], there)
+    assert names == expected
+
+
+def test_a_third_tariff_has_a_number_everywhere() -> None:
+    assert name_for(REGISTERS["import_tariff_3"], profile("nl5", None)) == "import_tariff"
+
+
+def test_other_names_are_the_same_everywhere() -> None:
+    assert name_for(REGISTERS["voltage_l1"], profile("be", None)) == "voltage_phase"
+    assert name_for(REGISTERS["reactive_import_tariff_1"], profile("nl5", None)) == "reactive_import_tariff"
+
+
+def test_the_tariffs_of_a_country_are_the_states_of_the_tariff() -> None:
+    tariff = REGISTERS["tariff"]
+
+    assert options_for(tariff, profile("nl4", None)) == ("none", "low", "normal", "tariff_3", "tariff_4")
+    assert options_for(tariff, profile("be", None)) == ("none", "day", "night", "tariff_3", "tariff_4")
+    assert options_for(tariff, profile("hu", None)) == ("none", "tariff_1", "tariff_2", "tariff_3", "tariff_4")
+    assert set(options_for(tariff, profile("nl4", None))) <= set(tariff.options)
+    assert options_for(REGISTERS["breaker_state"], profile("nl4", None)) == REGISTERS["breaker_state"].options
+
+
+def test_the_unit_that_is_assumed_depends_on_the_country_only_for_the_limit() -> None:
+    assert unit_for(REGISTERS["limiter_threshold"], profile("lu", None)) == "kVA"
+    assert unit_for(REGISTERS["limiter_threshold"], profile("nl2", None)) == "kW"
+    assert unit_for(REGISTERS["gas"], profile("lu", None)) == "m³"
