@@ -1,5 +1,6 @@
-"""Getting the bytes: serial ports and what stands for them, over asyncio and serialx. Knows nothing of Home Assistant."""
+"""Getting the bytes from serial ports and what stands for them. asyncio and serialx, no Home Assistant."""
 
+from .dialogue import ATTEMPTS, Dialogue
 from .probe import ProbePlan, ProbeResult, ProbeVerdict, probe
 from .stream import LinkState, Stream, silence_limit
 from .transport import (
@@ -13,6 +14,8 @@ from .transport import (
 )
 
 __all__ = [
+    "ATTEMPTS",
+    "Dialogue",
     "LineSettings",
     "LinkState",
     "ProbePlan",

@@ -2,22 +2,27 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 import logging
 import math
 from statistics import median
 import time
+from typing import TYPE_CHECKING
 
 from ..meter import Reader, ReceivedAt, Rejected, Telegram
-from .transport import LineSettings, Transport, TransportError, open_transport
+from .transport import LineSettings, Transport, TransportError, open_transport, scheme_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LOGGER = logging.getLogger(__name__)
 
 # Seconds between attempts to open a port, by the number of attempts that failed: the last one is the cap. A cable that
 # is back is found within it, whatever happened before.
 _RETRY_DELAYS = (1.0, 2.0, 5.0)
+# The library for ESPHome logs a warning each time it cannot connect.
+_ESPHOME_RETRY_DELAYS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 # The slowest P1 ports send every 10 s: taken until the interval of this meter was measured.
 _ASSUMED_INTERVAL = 10.0
 _GAPS_KEPT = 9
@@ -26,10 +31,11 @@ _SHORTEST_SILENCE = 10.0
 _SILENT_INTERVALS = 3.5
 # A port that stays silent is opened again after one, two, four … times the limit of silence, at most every minute.
 _LONGEST_PATIENCE = 60.0
+_MOST_DOUBLINGS = 8
 # Inside a telegram no meter pauses as long as this.
 _SHORTEST_PARTIAL = 3.0
-# While nothing good comes, one read of this size, then a pause: seven times what 115200 bit/s can carry, so a serial line
-# is never held up, and a flood from the network costs next to nothing.
+# While nothing good comes, one read of this size, then a pause: seven times what 115200 bit/s can carry, so a serial
+# line is never held up, and a flood from the network costs next to nothing.
 _READ_SIZE = 16 * 1024
 _FAILURE_PAUSE = 0.2
 
@@ -87,6 +93,7 @@ class Stream:
         self._on_items = on_items
         self._on_state = on_state
         self._clock = clock
+        self._retry_delays = _ESPHOME_RETRY_DELAYS if scheme_of(port).startswith("esphome") else _RETRY_DELAYS
         self._reported: tuple[LinkState, str | None] | None = None
         self._gaps: deque[float] = deque(maxlen=_GAPS_KEPT)
         self._last_telegram: float | None = None
@@ -110,7 +117,7 @@ class Stream:
                 self._finish()
                 self._last_telegram = None
                 self._report(LinkState.LOST, err)
-                delay = _RETRY_DELAYS[min(self._failures, len(_RETRY_DELAYS) - 1)]
+                delay = self._retry_delays[min(self._failures, len(self._retry_delays) - 1)]
                 self._failures += 1
                 await asyncio.sleep(delay)
             else:
@@ -174,7 +181,7 @@ class Stream:
     def _patience(self) -> float:
         """Return how long to wait for a telegram before the port is opened again."""
         limit = silence_limit(self.interval)
-        return min(limit * 2.0**self._silences, max(limit, _LONGEST_PATIENCE))
+        return min(limit * 2.0 ** min(self._silences, _MOST_DOUBLINGS), max(limit, _LONGEST_PATIENCE))
 
     def _finish(self) -> None:
         """Hand out what is left of a telegram that does not go on."""

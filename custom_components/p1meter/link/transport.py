@@ -17,11 +17,15 @@ _OPEN_TIMEOUT = 10.0
 _CLOSE_TIMEOUT = 2.0
 # What is kept while nobody reads: several of the longest telegrams (8 KiB).
 _BUFFER_LIMIT = 64 * 1024
-# Schemes whose address is nothing but a host and a port. On the first two nobody can set a speed.
+# On these nobody can set a speed.
 _PLAIN_SCHEMES = frozenset({"socket", "tcp"})
-_HOST_AND_PORT_SCHEMES = _PLAIN_SCHEMES | {"rfc2217"}
+# What an address needs to make sense at all.
+_SCHEMES_WITH_PORT = _PLAIN_SCHEMES | {"rfc2217"}
+_SCHEMES_WITH_HOST = _SCHEMES_WITH_PORT | {"esphome"}
 # The port says no to a setting and stays what it was.
 _ERRNOS_OF_A_REFUSAL = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP})
+
+
 class LineSettings(NamedTuple):
     """Speed (bit/s) and character format of a serial line, written as ``115200 8N1``."""
 
@@ -88,14 +92,20 @@ _KINDS_OF_ERRNO = {
 }
 
 
+def scheme_of(port: str) -> str:
+    """Return the scheme of an address, in lower case; "" for a device of this machine."""
+    match = re.match(r"([A-Za-z][-+.A-Za-z0-9]*):", port)
+    return match[1].lower() if match else ""
+
+
 def is_url(port: str) -> bool:
     """Whether the port is an address (``socket://…``) and no device of this machine."""
-    return urlsplit(port).scheme != ""
+    return scheme_of(port) != ""
 
 
 def has_line_settings(port: str) -> bool:
     """Whether speed and character format mean anything on this port."""
-    return urlsplit(port).scheme not in _PLAIN_SCHEMES
+    return scheme_of(port) not in _PLAIN_SCHEMES
 
 
 class _Receiver(asyncio.Protocol):
@@ -187,7 +197,7 @@ class Transport:
             raise self._lost(err) from err
 
     async def set_lines(self, *, rts: bool | None = None, dtr: bool | None = None) -> None:
-        """Raise (True) or lower (False) RTS and DTR; None leaves a line as it is. Both are raised when a port is opened.
+        """Raise (True) or lower (False) RTS and DTR; None leaves a line as it is. ``open_transport`` raised both.
 
         Raises:
             TransportError: the port is lost, or its driver has no such lines.
@@ -266,7 +276,8 @@ async def open_transport(port: str, settings: LineSettings) -> Transport:
             # A pseudo-terminal knows no parity and answers EINVAL if nothing but that would change. The reader takes
             # the parity bit off itself.
             transport = await _connect(port, LineSettings(settings.baudrate), receiver)
-    except (OSError, SerialException, ValueError) as err:
+    except Exception as err:
+        # Whatever it is: behind a scheme may be a backend that somebody else registered with serialx.
         raise TransportError(_kind(port, err), _words(err)) from err
     return Transport(port, transport, receiver)
 
@@ -299,7 +310,9 @@ def _check_address(port: str) -> None:
         raise _BadAddressError("no port")
     try:
         parts = urlsplit(port)
-        if parts.scheme in _HOST_AND_PORT_SCHEMES and (not parts.hostname or parts.port is None):
+        if parts.scheme in _SCHEMES_WITH_HOST and not parts.hostname:
+            raise _BadAddressError(f"expected {parts.scheme}://host:port")
+        if parts.scheme in _SCHEMES_WITH_PORT and parts.port is None:
             raise _BadAddressError(f"expected {parts.scheme}://host:port")
     except ValueError as err:
         raise _BadAddressError(str(err)) from err
@@ -315,7 +328,7 @@ def _kind(port: str, err: Exception) -> TransportErrorKind:
         case OSError():
             return _KINDS_OF_ERRNO.get(err.errno or 0, TransportErrorKind.NOT_A_PORT)
         # serialx 1.11 wraps every failure of an ESPHome connection, also "no route", in its own exception.
-        case SerialException() if urlsplit(port).scheme.startswith("esphome"):
+        case _ if scheme_of(port).startswith("esphome"):
             return TransportErrorKind.UNREACHABLE
         case _:
             return TransportErrorKind.NOT_A_PORT
@@ -323,4 +336,5 @@ def _kind(port: str, err: Exception) -> TransportErrorKind:
 
 def _words(err: Exception) -> str:
     """Return what an exception says, without the error number in front."""
-    return (isinstance(err, OSError) and err.strerror) or str(err) or type(err).__name__
+    said = (isinstance(err, OSError) and err.strerror) or str(err)
+    return said or ("no answer" if isinstance(err, TimeoutError) else type(err).__name__)

@@ -1,0 +1,308 @@
+"""A port is listened to until it is clear what it carries."""
+
+import asyncio
+import contextlib
+from contextlib import asynccontextmanager
+import termios
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from p1meter.link import (
+    LineSettings,
+    ProbePlan,
+    ProbeResult,
+    ProbeVerdict,
+    Transport,
+    TransportError,
+    TransportErrorKind,
+    open_transport,
+    probe,
+)
+from p1meter.meter import Reason
+
+from .line import TIMEOUT, Cable, SerialServer, damaged, even_parity, noise, server, telegram
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+ZONE = ZoneInfo("Europe/Amsterdam")
+BRIEF = ProbePlan(listen=0.1, listen_to_silence=0.2, extension=0.1, gap=0.02)
+LONG = ProbePlan(listen=60.0, listen_to_silence=60.0, extension=60.0, gap=0.02)
+FAST, SLOW, FAST_7E1 = LineSettings(115200, 8, "N", 1), LineSettings(9600, 7, "E", 1), LineSettings(115200, 7, "E", 1)
+SPEEDS = {termios.B115200: 115200, termios.B9600: 9600, termios.B2400: 2400}
+DSMR_2 = (
+    b"/ISk5\\2MT382-1000\r\n"
+    b"\r\n"
+    b"0-0:96.1.1(4B384547303034303436333935353037)\r\n"
+    b"1-0:1.8.1(00001.001*kWh)\r\n"
+    b"1-0:1.8.2(00001.001*kWh)\r\n"
+    b"1-0:2.8.1(00000.000*kWh)\r\n"
+    b"1-0:2.8.2(00000.000*kWh)\r\n"
+    b"0-0:96.14.0(0001)\r\n"
+    b"1-0:1.7.0(0001.01*kW)\r\n"
+    b"1-0:2.7.0(0000.00*kW)\r\n"
+    b"0-0:17.0.0(0999.00*kW)\r\n"
+    b"0-0:96.3.10(1)\r\n"
+    b"0-0:96.13.1()\r\n"
+    b"0-0:96.13.0()\r\n"
+    b"!\r\n"
+)
+# DLMS general-glo-ciphering: tag, title, length (in three spellings), security control, counter, then what nobody can
+# read.
+CIPHERTEXT = bytes((index * 151 + 29) % 256 for index in range(108))
+ENCRYPTED = [
+    b"\xdb\x08SAGtest1" + length + b"\x30\x00\x00\x00\x01" + CIPHERTEXT
+    for length in (b"\x71", b"\x81\x71", b"\x82\x00\x71")
+]
+
+
+def listen(
+    port: str, plan: ProbePlan, on_progress: Callable[[float, LineSettings], None] | None = None
+) -> Awaitable[ProbeResult]:
+    return asyncio.wait_for(probe(port, zone=ZONE, country="NL", on_progress=on_progress, plan=plan), TIMEOUT)
+
+
+@asynccontextmanager
+async def meter(cable: Cable, speed: int, message: bytes, elsewhere: bytes) -> AsyncIterator[None]:
+    """A meter at one speed: whoever listens at another one hears something else."""
+
+    async def talk() -> None:
+        while True:
+            right = SPEEDS.get(termios.tcgetattr(cable.slave)[4]) == speed
+            await cable.send(message if right else elsewhere)
+            await asyncio.sleep(0.05)
+
+    talking = asyncio.create_task(talk())
+    try:
+        yield
+    finally:
+        talking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await talking
+
+
+def test_what_is_tried_and_for_how_long() -> None:
+    plan = ProbePlan()
+    assert [str(settings) for settings in plan.settings] == [
+        "115200 8N1",
+        "9600 7E1",
+        "115200 7E1",
+        "9600 8N1",
+        "2400 7E1",
+    ]
+    assert (plan.listen, plan.listen_to_silence) == (12.0, 22.0)
+    # The longest telegram of all (Luxembourg: 8 s) is heard whole if its end came first.
+    assert plan.listen + plan.extension >= 10.0 + 8.0
+
+
+async def test_a_meter_at_the_first_speed(cable: Cable) -> None:
+    async with meter(cable, 115200, telegram(), noise(600)):
+        result = await listen(cable.port, LONG)
+    assert (result.verdict, result.settings) == (ProbeVerdict.FOUND, FAST)
+    assert result.telegram is not None
+    assert result.telegram.ident == "TST5TEST-METER"
+    assert result.seen == telegram()[: len(result.seen)]
+    # Somebody else may have the port now.
+    await (await open_transport(cable.port, FAST)).close()
+
+
+async def test_a_meter_at_another_speed_is_found_without_waiting_for_the_end_of_the_first(cable: Cable) -> None:
+    async with meter(cable, 9600, even_parity(DSMR_2), noise(600)):
+        result = await listen(cable.port, LONG)
+    assert (result.verdict, result.settings) == (ProbeVerdict.FOUND, SLOW)
+    assert result.telegram is not None
+    assert result.telegram.ident == "ISk5\\2MT382-1000"
+
+
+async def test_a_telegram_joined_in_the_middle(cable: Cable) -> None:
+    listening = asyncio.ensure_future(listen(cable.port, LONG))
+    await asyncio.sleep(0.05)
+    await cable.send(telegram(1)[150:])
+    await asyncio.sleep(0.05)
+    await cable.send(telegram(2))
+    result = await listening
+    assert (result.verdict, result.settings) == (ProbeVerdict.FOUND, FAST)
+    assert result.telegram is not None
+    assert result.telegram.raw.startswith(b"/TST5")
+
+
+async def test_nothing_at_all(cable: Cable) -> None:
+    progress: list[tuple[float, LineSettings]] = []
+    result = await listen(cable.port, BRIEF, lambda share, settings: progress.append((share, settings)))
+    assert result == ProbeResult(ProbeVerdict.NOTHING, None, None, b"")
+    shares = [share for share, _ in progress]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.01
+    assert 0.5 < shares[-1] <= 1.0
+    assert list(dict.fromkeys(settings for _, settings in progress)) == list(BRIEF.settings)
+
+
+async def test_the_click_of_a_cable_is_nothing(cable: Cable) -> None:
+    listening = asyncio.ensure_future(listen(cable.port, BRIEF))
+    await asyncio.sleep(0.05)
+    await cable.send(b"\x00\xff\x00")
+    assert (await listening).verdict is ProbeVerdict.NOTHING
+
+
+async def test_noise_under_every_setting_is_known_as_such_early(cable: Cable) -> None:
+    async with meter(cable, 0, b"", noise(600)):
+        result = await listen(cable.port, LONG)
+    assert (result.verdict, result.settings, result.telegram) == (ProbeVerdict.GARBAGE, FAST, None)
+    assert 0 < len(result.seen) <= 512
+    assert result.seen in noise(600) * 3
+
+
+async def test_little_noise_is_garbage_too(cable: Cable) -> None:
+    async with meter(cable, 0, b"", noise(5)):
+        assert (await listen(cable.port, BRIEF)).verdict is ProbeVerdict.GARBAGE
+
+
+async def test_text_that_is_no_telegram(cable: Cable) -> None:
+    async with meter(cable, 115200, b"login: login: ", noise(20)):
+        result = await listen(cable.port, BRIEF)
+    assert (result.verdict, result.settings, result.telegram) == (ProbeVerdict.TEXT, FAST, None)
+    assert b"login: " in result.seen
+
+
+async def test_telegrams_that_are_all_damaged_are_text(cable: Cable) -> None:
+    async with meter(cable, 115200, damaged(), noise(20)):
+        result = await listen(cable.port, BRIEF)
+    assert (result.verdict, result.settings, result.telegram) == (ProbeVerdict.TEXT, FAST, None)
+    assert result.rejected is not None
+    assert result.rejected.reason is Reason.CRC
+
+
+async def test_damaged_telegrams_at_one_speed_do_not_hide_good_ones_at_another(cable: Cable) -> None:
+    async with meter(cable, 9600, telegram(), damaged()):
+        result = await listen(cable.port, BRIEF)
+    assert (result.verdict, result.settings) == (ProbeVerdict.FOUND, SLOW)
+
+
+async def test_where_parts_were_heard_it_listens_longer(cable: Cable) -> None:
+    plan = ProbePlan(listen=0.2, listen_to_silence=0.2, extension=60.0)
+    total = 0.2 * 5
+    over = asyncio.Event()
+
+    def progress(share: float, _settings: LineSettings) -> None:
+        if share >= 0.2 / total:
+            over.set()
+
+    listening = asyncio.ensure_future(listen(cable.port, plan, progress))
+    await asyncio.sleep(0.05)
+    await cable.send(telegram()[:200])
+    await over.wait()
+    await cable.send(telegram())
+    result = await listening
+    assert (result.verdict, result.settings) == (ProbeVerdict.FOUND, FAST)
+
+
+async def test_while_nothing_is_heard_it_listens_longer_at_first(cable: Cable) -> None:
+    plan = ProbePlan(listen=0.1, listen_to_silence=60.0)
+    total = 60.0 + 0.1 * 4
+    over = asyncio.Event()
+
+    def progress(share: float, _settings: LineSettings) -> None:
+        if share > 0.1 / total:
+            over.set()
+
+    listening = asyncio.ensure_future(listen(cable.port, plan, progress))
+    await over.wait()
+    await cable.send(telegram())
+    assert ((await listening).verdict, (await listening).settings) == (ProbeVerdict.FOUND, FAST)
+
+
+@pytest.mark.parametrize("frame", ENCRYPTED)
+async def test_an_encrypted_meter(cable: Cable, frame: bytes) -> None:
+    # The first frame is joined in the middle: it looks like noise.
+    async with meter(cable, 115200, frame[40:] + frame, noise(600)):
+        result = await listen(cable.port, LONG)
+    assert (result.verdict, result.settings, result.telegram) == (ProbeVerdict.ENCRYPTED, FAST, None)
+    assert result.seen.startswith(b"\xdb\x08SAGtest1")
+
+
+async def test_an_address_without_line_settings_is_listened_to_once() -> None:
+    tried: list[LineSettings] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello, I am the gateway\r\n")
+        await reader.read()
+        writer.close()
+
+    async with server(talk) as port:
+        result = await listen(f"socket://127.0.0.1:{port}", BRIEF, lambda _share, settings: tried.append(settings))
+    assert (result.verdict, result.seen) == (ProbeVerdict.TEXT, b"hello, I am the gateway\r\n")
+    assert set(tried) == {FAST}
+
+
+async def test_a_meter_behind_a_serial_server() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = SerialServer(writer)
+        while data := await reader.read(1024):
+            asked.hear(data)
+            if (asked.baudrate, asked.bytesize, asked.parity) == (115200, 7, "E"):
+                asyncio.get_running_loop().call_later(0.02, asked.say, telegram())
+        writer.close()
+
+    async with server(serve) as port:
+        result = await listen(f"rfc2217://127.0.0.1:{port}", BRIEF)
+    assert (result.verdict, result.settings) == (ProbeVerdict.FOUND, FAST_7E1)
+
+
+async def test_a_flood_of_garbage_ends_too() -> None:
+    garbage = noise(8192)
+
+    async def rave(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            writer.write(garbage)
+            await writer.drain()
+
+    async with server(rave) as port:
+        assert (await listen(f"socket://127.0.0.1:{port}", BRIEF)).verdict is ProbeVerdict.GARBAGE
+
+
+async def test_a_setting_that_the_port_refuses_is_left_out(cable: Cable, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure = Transport.configure
+
+    async def picky(transport: Transport, settings: LineSettings) -> None:
+        if settings == SLOW:
+            raise TransportError(TransportErrorKind.NOT_A_PORT, "seven bits are not supported")
+        await configure(transport, settings)
+
+    monkeypatch.setattr(Transport, "configure", picky)
+    async with meter(cable, 9600, telegram(), noise(600)):
+        result = await listen(cable.port, BRIEF)
+    assert (result.verdict, result.settings) == (ProbeVerdict.FOUND, LineSettings(9600))
+
+
+async def test_a_port_that_cannot_be_opened(cable: Cable) -> None:
+    cable.pull()
+    with pytest.raises(TransportError) as caught:
+        await listen(cable.port, BRIEF)
+    assert caught.value.kind is TransportErrorKind.MISSING
+
+
+async def test_an_address_with_a_slip_of_the_pen() -> None:
+    with pytest.raises(TransportError) as caught:
+        await listen("socket://[meter:23", BRIEF)
+    assert caught.value.kind is TransportErrorKind.UNKNOWN_SCHEME
+
+
+async def test_a_cable_pulled_meanwhile(cable: Cable) -> None:
+    listening = asyncio.ensure_future(listen(cable.port, LONG))
+    await asyncio.sleep(0.05)
+    cable.pull()
+    with pytest.raises(TransportError) as caught:
+        await listening
+    assert caught.value.kind is TransportErrorKind.LOST
+
+
+async def test_a_port_lost_between_two_settings(cable: Cable, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(_transport: Transport, _settings: LineSettings) -> None:
+        raise TransportError(TransportErrorKind.LOST, "Input/output error")
+
+    monkeypatch.setattr(Transport, "configure", gone)
+    with pytest.raises(TransportError) as caught:
+        await listen(cable.port, BRIEF)
+    assert caught.value.kind is TransportErrorKind.LOST

@@ -1,0 +1,337 @@
+"""A port is read for ever: every good telegram arrives, no bad one does, and nothing that happens to it ends it."""
+
+import asyncio
+import contextlib
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+import re
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from p1meter.link import (
+    LineSettings,
+    LinkState,
+    Stream,
+    TransportError,
+    TransportErrorKind,
+    open_transport,
+    silence_limit,
+    stream as stream_module,
+)
+from p1meter.meter import Reader, Reason, ReceivedAt, Rejected, Telegram
+
+from .line import Cable, damaged, free_port, noise, server, telegram, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ZONE = ZoneInfo("Europe/Amsterdam")
+SETTINGS = LineSettings()
+PAUSE = 0.002
+RETRY_DELAYS = stream_module._RETRY_DELAYS
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+
+class Recorded:
+    """What a stream said."""
+
+    def __init__(self, port: str, reader: Reader) -> None:
+        self.reads: list[list[Telegram | Rejected]] = []
+        self.states: list[tuple[LinkState, TransportErrorKind | None]] = []
+        self.stream = Stream(
+            port,
+            SETTINGS,
+            reader,
+            on_items=self.reads.append,
+            on_state=self._on_state,
+            clock=lambda: NOON,
+        )
+
+    def _on_state(self, state: LinkState, error: TransportError | None) -> None:
+        self.states.append((state, None if error is None else error.kind))
+
+    @property
+    def telegrams(self) -> list[Telegram]:
+        return [item for read in self.reads for item in read if isinstance(item, Telegram)]
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers the telegrams were composed with."""
+        found = [re.search(rb"1-0:1\.7\.0\((\d\d)\.(\d{3})", item.raw) for item in self.telegrams]
+        return [int(match[1] + match[2]) for match in found if match]
+
+    @property
+    def refused(self) -> list[Rejected]:
+        return [item for read in self.reads for item in read if isinstance(item, Rejected)]
+
+    async def until_state(self, state: LinkState, error: TransportErrorKind | None = None) -> None:
+        await until(lambda: self.states and self.states[-1] == (state, error))
+
+    async def until_number(self, number: int) -> None:
+        await until(lambda: number in self.numbers)
+
+
+@asynccontextmanager
+async def streaming(port: str, reader: Reader | None = None) -> AsyncIterator[Recorded]:
+    recorded = Recorded(port, reader or Reader(zone=ZONE))
+    running = asyncio.create_task(recorded.stream.run())
+    try:
+        yield recorded
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    assert [] not in recorded.reads
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules are what is tested, not the patience of whoever runs the tests."""
+    monkeypatch.setattr(stream_module, "_RETRY_DELAYS", (0.01, 0.02))
+    monkeypatch.setattr(stream_module, "_FAILURE_PAUSE", PAUSE)
+
+
+def test_a_cable_that_is_back_is_found_within_five_seconds() -> None:
+    assert max(RETRY_DELAYS) <= 5.0
+
+
+async def test_an_esphome_proxy_that_is_away_is_not_tried_all_the_time() -> None:
+    # Each attempt leaves a warning of its library in the log.
+    delays = Recorded("esphome://proxy/0", Reader(zone=ZONE)).stream._retry_delays
+    assert list(delays) == sorted(delays)
+    assert delays[-1] == 60.0
+
+
+@pytest.mark.parametrize(("interval", "limit"), [(None, 35.0), (1.0, 10.0), (2.0, 10.0), (10.0, 35.0), (60.0, 210.0)])
+def test_silence_is_three_and_a_half_intervals_and_never_less_than_ten_seconds(
+    interval: float | None, limit: float
+) -> None:
+    assert silence_limit(interval) == limit
+
+
+@pytest.mark.parametrize("chunk", [1, 13, 997, 0])
+async def test_every_good_telegram_arrives_and_no_bad_one(cable: Cable, chunk: int) -> None:
+    async with streaming(cable.port) as recorded:
+        await recorded.until_state(LinkState.CONNECTED)
+        for number in range(1, 41):
+            await cable.send(damaged(number) if number % 5 == 0 else telegram(number), chunk)
+        await recorded.until_number(39)
+        await cable.send(telegram(41))
+        await recorded.until_number(41)
+    assert recorded.numbers == [number for number in range(1, 42) if number % 5]
+    assert [item.reason for item in recorded.refused] == [Reason.CRC] * 8
+    assert recorded.states == [(LinkState.CONNECTING, None), (LinkState.CONNECTED, None)]
+
+
+async def test_a_telegram_knows_when_it_came(cable: Cable) -> None:
+    async with streaming(cable.port) as recorded:
+        await recorded.until_state(LinkState.CONNECTED)
+        await cable.send(telegram(1))
+        await recorded.until_number(1)
+        await cable.send(telegram(2))
+        await recorded.until_number(2)
+    stamps = [item.received_at for item in recorded.telegrams]
+    assert [stamp.wall for stamp in stamps if stamp] == [NOON, NOON]
+    first, second = (stamp.monotonic for stamp in stamps if stamp)
+    assert first < second
+
+
+async def test_the_cable_is_pulled_and_put_back(cable: Cable) -> None:
+    async with streaming(cable.port) as recorded:
+        await recorded.until_state(LinkState.CONNECTED)
+        await cable.send(telegram(1) + telegram(2)[:100])
+        await recorded.until_number(1)
+        cable.pull()
+        await recorded.until_state(LinkState.LOST, TransportErrorKind.MISSING)
+        # However often it is tried while the cable is out, that is said once.
+        await asyncio.sleep(0.1)
+        cable.plug()
+        await recorded.until_state(LinkState.CONNECTED)
+        await cable.send(telegram(3))
+        await recorded.until_number(3)
+    assert recorded.numbers == [1, 3]
+    assert [item.reason for item in recorded.refused] == [Reason.TIMEOUT]
+    assert recorded.states == [
+        (LinkState.CONNECTING, None),
+        (LinkState.CONNECTED, None),
+        (LinkState.LOST, TransportErrorKind.LOST),
+        (LinkState.LOST, TransportErrorKind.MISSING),
+        (LinkState.CONNECTED, None),
+    ]
+
+
+async def test_a_port_that_is_not_there_yet(cable: Cable) -> None:
+    cable.pull()
+    async with streaming(cable.port) as recorded:
+        await recorded.until_state(LinkState.LOST, TransportErrorKind.MISSING)
+        cable.plug()
+        await recorded.until_state(LinkState.CONNECTED)
+        await cable.send(telegram(1))
+        await recorded.until_number(1)
+
+
+async def test_a_port_that_another_program_holds(cable: Cable) -> None:
+    other = await open_transport(cable.port, SETTINGS)
+    async with streaming(cable.port) as recorded:
+        await recorded.until_state(LinkState.LOST, TransportErrorKind.BUSY)
+        await other.close()
+        await recorded.until_state(LinkState.CONNECTED)
+
+
+async def test_a_gateway_that_refuses_and_comes_back() -> None:
+    number = await free_port()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(telegram(7))
+        await reader.read()
+        writer.close()
+
+    async with streaming(f"socket://127.0.0.1:{number}") as recorded:
+        await recorded.until_state(LinkState.LOST, TransportErrorKind.UNREACHABLE)
+        listening = await asyncio.start_server(talk, "127.0.0.1", number)
+        await recorded.until_number(7)
+        listening.close()
+        listening.close_clients()
+        await recorded.until_state(LinkState.LOST, TransportErrorKind.UNREACHABLE)
+    await listening.wait_closed()
+
+
+async def test_a_gateway_that_hangs_up_after_each_telegram() -> None:
+    count = 0
+
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        writer.write(telegram(count))
+        writer.close()
+
+    async with server(talk) as port, streaming(f"socket://127.0.0.1:{port}") as recorded:
+        await recorded.until_number(3)
+    assert recorded.numbers[:3] == [1, 2, 3]
+
+
+async def test_endless_garbage_is_read_in_pieces_with_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed: list[int] = []
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    class Counting(Reader):
+        def feed(self, data: bytes, at: ReceivedAt | None = None) -> list[Telegram | Rejected]:
+            fed.append(len(data))
+            return super().feed(data, at)
+
+    async def counted_sleep(delay: float) -> None:
+        pauses.append(delay)
+        await sleep(delay)
+
+    garbage = noise(8192)
+
+    async def rave(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            writer.write(garbage)
+            await writer.drain()
+
+    async with server(rave) as port, streaming(f"socket://127.0.0.1:{port}", Counting(zone=ZONE)) as recorded:
+        await recorded.until_state(LinkState.CONNECTED)
+        monkeypatch.setattr(asyncio, "sleep", counted_sleep)
+        await until(lambda: len(fed) >= 50)
+        # Every read but the first few, which may still be the start of something good, is followed by a pause.
+        assert len(fed) - 5 <= pauses.count(PAUSE) <= len(fed)
+        monkeypatch.undo()
+    assert max(fed) <= 16 * 1024
+    assert not recorded.telegrams
+
+
+async def test_half_a_telegram_that_does_not_go_on_is_refused(cable: Cable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "_SHORTEST_PARTIAL", 0.05)
+    async with streaming(cable.port) as recorded:
+        await recorded.until_state(LinkState.CONNECTED)
+        await cable.send(telegram(1)[:200])
+        await until(lambda: recorded.refused)
+        await cable.send(telegram(2))
+        await recorded.until_number(2)
+    assert [(item.reason, item.data) for item in recorded.refused] == [(Reason.TIMEOUT, telegram(1)[:200])]
+
+
+async def test_a_silent_port_is_opened_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "_SHORTEST_SILENCE", 0.01)
+    monkeypatch.setattr(stream_module, "_ASSUMED_INTERVAL", 0.01)
+    monkeypatch.setattr(stream_module, "_LONGEST_PATIENCE", 0.04)
+    connections = 0
+    ready = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 4:
+            writer.write(telegram(4))
+            ready.set()
+        await reader.read()
+        writer.close()
+
+    async with server(hang) as port, streaming(f"socket://127.0.0.1:{port}") as recorded:
+        await until(ready.is_set)
+        await recorded.until_number(4)
+    # Nothing was lost as far as anybody can tell: silence is not an error of the port.
+    assert recorded.states == [(LinkState.CONNECTING, None), (LinkState.CONNECTED, None)]
+
+
+async def test_patience_with_a_silent_port_grows_up_to_a_minute() -> None:
+    stream = Recorded("/dev/null", Reader(zone=ZONE)).stream
+    stream._gaps.extend([1.0, 1.0, 1.0])
+    patience = []
+    for stream._silences in range(6):
+        patience.append(stream._patience())
+    assert patience == [10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
+    # After a week.
+    stream._silences = 7 * 24 * 60
+    assert stream._patience() == 60.0
+    stream._gaps.extend([60.0] * 9)
+    assert stream._patience() == 210.0
+
+
+async def test_the_interval_is_the_median_of_the_last_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Recorded("/dev/null", Reader(zone=ZONE)).stream
+    good: list[Telegram | Rejected] = [
+        item for item in Reader(zone=ZONE).feed(telegram(1)) if isinstance(item, Telegram)
+    ]
+    now = 1000.0
+
+    def at(moment: float, telegrams: int = 1) -> float | None:
+        nonlocal now
+        now = moment
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+            stream._hand_out(good * telegrams)
+        return stream.interval
+
+    assert [at(1000.0), at(1001.0), at(1002.0)] == [None, None, None]
+    # One was lost: a gap of two.
+    assert at(1004.0) == 1.0
+    # A gateway kept four to itself and sent five at once.
+    assert at(1009.0, telegrams=5) == 1.0
+    # Another meter, one every 10 s: three gaps of 10 s against the four before do not count, nine do.
+    assert [at(1009.0 + 10 * count) for count in (1, 2, 3)][-1] == 2.0
+    assert [at(1039.0 + 10 * count) for count in range(1, 10)][-1] == 10.0
+
+
+async def test_stopping_frees_the_port_and_leaves_no_task(cable: Cable) -> None:
+    before = asyncio.all_tasks()
+    async with streaming(cable.port) as recorded:
+        await recorded.until_state(LinkState.CONNECTED)
+        await cable.send(telegram(1)[:50])
+    assert asyncio.all_tasks() == before
+    await (await open_transport(cable.port, SETTINGS)).close()
+
+
+async def test_nothing_is_logged_for_a_telegram(cable: Cable, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="p1meter")
+    async with streaming(cable.port) as recorded:
+        await recorded.until_state(LinkState.CONNECTED)
+        logged = len(caplog.records)
+        for number in range(1, 4):
+            await cable.send(telegram(number) + damaged(number))
+            await recorded.until_number(number)
+        assert len(caplog.records) == logged
