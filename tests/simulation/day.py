@@ -7,6 +7,7 @@ Power is in whole watts, gas and water flow in millilitres a second: the registe
 from array import array
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from math import cos, log, pi, radians, sin
 from random import Random
 
@@ -71,7 +72,9 @@ def day(seed: int, number: int, weather: str | None = None) -> Day:
     _taps(rng, gas, water)
     _heating(rng, gas, sky.heating)
     sun = _roof(rng, sky)
-    phases = tuple(array("i", (load - light // 3 for load, light in zip(line, sun, strict=True))) for line in (l1, l2, l3))
+    phases = tuple(
+        array("i", (load - light // 3 for load, light in zip(line, sun, strict=True))) for line in (l1, l2, l3)
+    )
     return Day((phases[0], phases[1], phases[2]), array("i", sun), array("i", gas), array("i", water))
 
 
@@ -167,7 +170,7 @@ def _clear_sky(day_of_year: int) -> tuple[float, ...]:
         height = sin(latitude) * sin(declination) + cos(latitude) * cos(declination) * cos(hour_angle)
         minutes.append(5_600 * max(height, 0) ** 1.15)
     steps = range(60)
-    return tuple(a + (b - a) * step / 60 for a, b in zip(minutes, minutes[1:], strict=False) for step in steps)
+    return tuple(a + (b - a) * step / 60 for a, b in pairwise(minutes) for step in steps)
 
 
 def _roof(rng: Random, sky: Weather) -> Line:

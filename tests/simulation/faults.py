@@ -1,12 +1,15 @@
-"""What goes wrong on a line: telegrams damaged in known ways, so that a test knows which must arrive and which must not."""
+"""What goes wrong on a line, in known ways: so that a test knows which telegrams must arrive and which must not."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 import re
+from typing import TYPE_CHECKING
 
 from .checksum import crc16
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _CHECKSUM = re.compile(rb"!([0-9A-F]{4})\r\n\Z")
 
@@ -38,7 +41,8 @@ class Delivery:
 class Damage:
     """Damages a `share` of the telegrams with the `faults` given (all of them by default), the same for the same seed.
 
-    A damaged telegram without a checksum is one that shows it: no digit of it is changed, and a whole one follows it.
+    Every damage can be seen by who reads: without a checksum no digit is changed, and what could make a valid telegram
+    together with the remains of the one before does not follow it.
     """
 
     def __init__(self, seed: int = 1, *, share: float = 0.2, faults: Iterable[Fault] = Fault) -> None:
@@ -51,17 +55,16 @@ class Damage:
         """Send one telegram down the line."""
         checked = _CHECKSUM.search(telegram) is not None
         faults = [fault for fault in self._faults if checked or fault not in _UNSEEN_WITHOUT_CHECKSUM]
-        hit = self._rng.random() < self._share and not self._spare_next
-        self._spare_next = hit and not checked
-        if not (hit and faults):
+        spared, self._spare_next = self._spare_next, False
+        if self._rng.random() >= self._share or spared or not faults:
             return Delivery(telegram, good=True)
         fault = self._rng.choice(faults)
-        return Delivery(self._damaged(telegram, fault, checked=checked), fault is Fault.NOISE, fault)
+        self._spare_next = fault is Fault.TAIL or not checked
+        return Delivery(self._damaged(telegram, fault, checked=checked), good=fault is Fault.NOISE, fault=fault)
 
     def _damaged(self, telegram: bytes, fault: Fault, *, checked: bool) -> bytes:
         rng = self._rng
         end = telegram.rindex(b"!")
-        first_line = telegram.index(b"\r\n") + 2
         match fault:
             case Fault.NOISE:
                 # It ends with a line end, for a telegram begins at the start of a line; a "!" could end a telegram of
@@ -71,7 +74,7 @@ class Damage:
             case Fault.HEAD:
                 return telegram[rng.randint(1, end - 1) :]
             case Fault.TAIL:
-                return telegram[: rng.randint(first_line, end)]
+                return self._without_end(telegram[:end])
             case Fault.SILENCE:
                 return b""
             case Fault.CRC:
@@ -83,8 +86,22 @@ class Damage:
                 flipped = telegram[at] ^ (1 << rng.randrange(8) if checked else 0x80)
                 return telegram[:at] + bytes((flipped,)) + telegram[at + 1 :]
             case Fault.LOST:
-                at = rng.randrange(end)
-                return telegram[:at] + telegram[at + 1 :]
+                return self._without_a_byte(telegram, end)
+
+    def _without_end(self, body: bytes) -> bytes:
+        first_line = body.index(b"\r\n") + 2
+        while True:
+            rest = body[: self._rng.randint(first_line, len(body))]
+            # A rest with the checksum 0 would leave that of the next telegram right when both are taken for one.
+            if crc16(rest):
+                return rest
+
+    def _without_a_byte(self, telegram: bytes, end: int) -> bytes:
+        while True:
+            at = self._rng.randrange(end)
+            rest = telegram[:at] + telegram[at + 1 :]
+            if crc16(rest[:end]) != crc16(telegram[: end + 1]):
+                return rest
 
 
 def damaged(telegrams: Iterable[bytes], seed: int = 1, *, share: float = 0.2) -> Iterator[tuple[bytes, bool]]:

@@ -128,10 +128,11 @@ class Household:
         self.now = start.astimezone(UTC).replace(microsecond=0)
         self.extra = 0  # W drawn from L1 on top of the plan: a load that a test switches; negative gives
         self._week = _week(seed, _TARIFFS[system], weather)
-        self._mounted_with = Registers(*(Random(f"{seed}/registers").randrange(2_000_000_000) for _ in range(6)))
+        self._mounted_with = Registers(*Random(f"{seed}/registers").sample(range(2_000_000_000), 6))
         counted = self.registers_at(self.now)
         self._import, self._export = [0, counted.import_1, counted.import_2], [0, counted.export_1, counted.export_2]
         self._gas, self._water = counted.gas, counted.water
+        self._index = 0  # the next second of the day
         self._enter_hour()
         self._show(self._index - 1)
         self._quarter = self._imported_since_quarter()
@@ -146,7 +147,9 @@ class Household:
     @property
     def registers(self) -> Registers:
         """What the registers have counted until now."""
-        return Registers(*self._import[1:], *self._export[1:], self._gas, self._water)
+        _, import_1, import_2 = self._import
+        _, export_1, export_2 = self._export
+        return Registers(import_1, import_2, export_1, export_2, self._gas, self._water)
 
     @property
     def power(self) -> int:

@@ -3,15 +3,20 @@
 Adding a system is one function that lists its lines, and one row in `SYSTEMS`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING
 
 from .checksum import crc16
 from .household import ZONE, Household
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
 _FAILURE_END = datetime(2023, 6, 14, 14, 23, 17, tzinfo=ZONE)
 _FAILURE_SECONDS = 187
+_FLICKER = [round(Random(second).gauss(0, 1.5)) for second in range(1_009)]  # tenths of volts
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +65,14 @@ def _both_ways(code_import: str, code_export: str, watts: int) -> Iterator[str]:
 
 
 def _tenths_of_volts(household: Household) -> list[int]:
-    """The voltage of each phase: it sinks with what is drawn and rises with what is given back, 0.25 ohm of cable."""
-    # The grid itself moves a volt up and down within an hour.
-    drift = abs(int(household.now.timestamp()) // 20 % 180 - 90) // 9
-    return [2_306 + drift + 2 * phase - watts * 11 // 1_000 for phase, watts in enumerate(household.phases)]
+    """The voltage of each phase: it sinks with what is drawn and rises with what is given back, 0.25 ohm of cable.
+
+    The grid itself flickers from second to second, and moves a volt up and down within an hour.
+    """
+    second = int(household.now.timestamp())
+    grid = 2_306 + abs(second // 20 % 180 - 90) // 9
+    flicker = (_FLICKER[(second + 337 * phase) % len(_FLICKER)] for phase in range(3))
+    return [grid + moved - watts * 11 // 1_000 for moved, watts in zip(flicker, household.phases, strict=True)]
 
 
 def _hundredths_of_amperes(household: Household) -> list[int]:
@@ -105,7 +114,7 @@ def _water(household: Household, every: int) -> tuple[str, str]:
     return stamp(mark), _fixed(household.registers_at(mark).water // 1_000, 5)
 
 
-def _dutch_failures(household: Household) -> Iterator[str]:
+def _dutch_failures() -> Iterator[str]:
     yield "0-0:96.7.21(00004)"
     yield "0-0:96.7.9(00001)"
     yield f"1-0:99.97.0(1)(0-0:96.7.19)({stamp(_FAILURE_END)})({_FAILURE_SECONDS:010d}*s)"
@@ -143,7 +152,7 @@ def _nl4(household: Household) -> Iterator[str]:
     yield from _energy(household, 6)
     yield f"0-0:96.14.0({household.tariff:04d})"
     yield from _both_ways("1.7.0", "2.7.0", household.power)
-    yield from _dutch_failures(household)
+    yield from _dutch_failures()
     yield "0-0:96.13.1()"
     yield "0-0:96.13.0()"
     yield from _whole_amperes(household)
@@ -163,7 +172,7 @@ def _nl5(household: Household) -> Iterator[str]:
     yield from _energy(household, 6)
     yield f"0-0:96.14.0({household.tariff:04d})"
     yield from _both_ways("1.7.0", "2.7.0", household.power)
-    yield from _dutch_failures(household)
+    yield from _dutch_failures()
     yield "0-0:96.13.0()"
     yield from _voltages(household)
     yield from _whole_amperes(household)
