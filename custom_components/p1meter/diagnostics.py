@@ -1,0 +1,110 @@
+"""The diagnostics download: what a helper needs to see, without what says whose meter it is."""
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.components.diagnostics import REDACTED, async_redact_data
+
+from .coordinator import LINE_KEYS, P1MeterConfigEntry
+from .meter import REGISTERS, Obis, Reading, Telegram
+from .meter.codes import code_of
+from .meter.obis import split_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from homeassistant.core import HomeAssistant
+
+    from .memory import Memory
+
+# Of the entry: the port may be an address in the house, the rest names the meter.
+_ENTRY_TO_REDACT: Final = {"port", "ident", "title", "unique_id"}
+# What may be a serial number, or the hexadecimal digits of one, where there is no code to tell.
+_NUMBER: Final = re.compile(r"\d{5,}|[0-9A-Fa-f]{8,}")
+# Ids and EAN codes of the meter and of M-Bus meters, messages from the grid company: whatever A and B are.
+_PRIVATE: Final = frozenset({(96, 1), (96, 13), (42, 0), (0, 0), ("C", 1)})
+_PRIVATE_KEYS: Final = ("equipment_id", "ean", "message", "logical_device_name")
+
+
+async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1MeterConfigEntry) -> dict[str, Any]:
+    """Return everything about one entry that is not private."""
+    coordinator = entry.runtime_data
+    telegram: Telegram | None = coordinator.data
+    return {
+        "entry": async_redact_data(entry.as_dict(), _ENTRY_TO_REDACT),
+        "link": {
+            "state": coordinator.link_state,
+            "error": None if coordinator.link_error is None else coordinator.link_error.kind,
+            "available": coordinator.last_update_success,
+        },
+        "line": {key: coordinator.line_value(key) for key in LINE_KEYS},
+        "refusals": [
+            {
+                "at": refusal.at.isoformat(),
+                "reason": refusal.rejected.reason,
+                "hint": refusal.rejected.hint,
+                "size": len(refusal.rejected.data),
+                "text": _redacted_text(refusal.rejected.data),
+            }
+            for refusal in coordinator.refusals
+        ],
+        "meter": _meter(coordinator.memory),
+        "shown": {slot: _value(reading) for slot, reading in coordinator.readings.items()},
+        "telegram": None
+        if telegram is None
+        else {
+            "received_at": None if telegram.received_at is None else telegram.received_at.wall.isoformat(),
+            "time": None if telegram.time is None else telegram.time.isoformat(),
+            "checksum": telegram.checksum,
+            "size": len(telegram.raw),
+            "text": _redacted_text(telegram.raw),
+        },
+    }
+
+
+def _meter(memory: Memory) -> dict[str, Any]:
+    known = memory.to_json()
+    known["ident"] = _NUMBER.sub(REDACTED, memory.ident or "")
+    known["ids"] = {role: None if equipment_id is None else REDACTED for role, equipment_id in memory.ids.items()}
+    return known
+
+
+def _value(reading: Reading) -> dict[str, str | None]:
+    private = reading.key.startswith(_PRIVATE_KEYS) or reading.key not in REGISTERS
+    value = None if reading.value is None else REDACTED if private else str(reading.value)
+    return {
+        "value": value,
+        "unit": reading.unit,
+        "at": None if reading.at is None else reading.at.isoformat(),
+        "code": None if reading.obis is None else str(reading.obis),
+    }
+
+
+def _redacted_text(data: bytes) -> list[str]:
+    """Return the lines of a telegram, or of what was refused, with everything private taken out."""
+    return list(_redacted_lines(data))
+
+
+def _redacted_lines(data: bytes) -> Iterator[str]:
+    # A meter may send with parity.
+    for line in bytes(byte & 0x7F for byte in data).splitlines():
+        try:
+            objects = split_line(line)
+        except ValueError:
+            # Not a data line: an identification, an end, or damage. A number that long may be anybody's.
+            yield _NUMBER.sub(REDACTED, line.decode("latin-1"))
+            continue
+        yield "".join(
+            code + "".join(f"({REDACTED if value and _is_private(code, value) else value})" for value in values)
+            for code, values in objects
+        )
+
+
+def _is_private(code: str, value: str) -> bool:
+    """Whether a value may say whose meter it is: by its code, or because nobody knows what the code means."""
+    try:
+        obis = Obis.parse(code)
+    except ValueError:
+        # The line goes on with the values of the one before; an id never takes two.
+        return False
+    return (obis.c, obis.d) in _PRIVATE or (not code_of(obis).known and "*" not in value)

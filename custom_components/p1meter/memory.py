@@ -1,0 +1,83 @@
+"""What is known of a meter, whether it speaks at the moment or not. Pure: nothing of Home Assistant."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from .meter.profiles import profile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .meter import Profile
+
+
+class Slot(NamedTuple):
+    """One value of one meter, as it was seen in a telegram.
+
+    Attributes:
+        role: whose it is: `electricity`, `gas`, …
+        key: the register's key; the code as sent where there is no such register.
+        unit: as sent.
+        number: whether it was a number; it matters only for a code we do not know.
+    """
+
+    role: str
+    key: str
+    unit: str | None
+    number: bool
+
+    @property
+    def id(self) -> str:
+        """What the slot is called everywhere: the tail of the entity's unique id."""
+        return slot_id(self.role, self.key)
+
+
+def slot_id(role: str, key: str) -> str:
+    """Return the id of the slot for a key of a role."""
+    return f"{role}_{key}"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is known of a meter.
+
+    Attributes:
+        ident: its identification line; None: it was never read.
+        profile: what kind it is.
+        ids: the equipment id that fills each role; None where a meter has none.
+        slots: everything it ever sent that has an entity, by the slot's id, in the order in which it came.
+        totals: the last good value of each total and its unit, by the slot's id.
+    """
+
+    ident: str | None = None
+    profile: Profile = field(default_factory=lambda: profile("generic", None))
+    ids: dict[str, str | None] = field(default_factory=dict)
+    slots: dict[str, Slot] = field(default_factory=dict)
+    totals: dict[str, tuple[Decimal, str | None]] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Take up what `to_json` gave."""
+        kind = data["profile"]
+        return cls(
+            ident=data["ident"],
+            profile=profile(kind["name"], kind["country"], kind["version"]),
+            ids=dict(data["ids"]),
+            slots={(slot := Slot(**kept)).id: slot for kept in data["slots"]},
+            totals={key: (Decimal(value), unit) for key, (value, unit) in data["totals"].items()},
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as numbers, texts, lists and dicts."""
+        return {
+            "ident": self.ident,
+            "profile": {
+                "name": self.profile.name,
+                "country": self.profile.country,
+                "version": self.profile.version,
+            },
+            "ids": dict(self.ids),
+            "slots": [slot._asdict() for slot in self.slots.values()],
+            "totals": {key: (str(value), unit) for key, (value, unit) in self.totals.items()},
+        }

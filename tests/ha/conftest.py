@@ -1,0 +1,163 @@
+"""Home Assistant with p1meter in it, and a cable with a meter's voice on it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+from unittest.mock import patch
+
+from homeassistant.const import CONF_PORT
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+# Imported here, before the harness mounts custom components of its own.
+from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN, PROBED
+from custom_components.p1meter.link import LinkState
+from custom_components.p1meter.meter import Reader, Telegram
+from tests.compose import ELECTRICITY_ID, nl5
+from tests.simulation.meter import Cable
+from tests.simulation.telegrams import SYSTEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from homeassistant.core import HomeAssistant, State
+
+    from custom_components.p1meter.coordinator import MeterCoordinator
+
+
+@pytest.fixture(autouse=True)
+def our_integration_is_found(enable_custom_integrations: None) -> None:
+    """Let Home Assistant look into custom_components."""
+
+
+@pytest.fixture(autouse=True)
+def no_ports_of_this_machine() -> Generator[None]:
+    """Whatever is plugged into the machine that tests is none of our business."""
+    with patch("homeassistant.components.usb.scan_serial_ports", return_value=[]):
+        yield
+
+
+@pytest.fixture
+def everything_enabled() -> Generator[None]:
+    """Enable every entity, also those that are disabled by default."""
+    with patch("homeassistant.helpers.entity.Entity.entity_registry_enabled_default", new=True):
+        yield
+
+
+@pytest.fixture
+def cable(tmp_path: Path) -> Generator[Cable]:
+    """A cable that is plugged in; what is said while nobody has the port open is lost."""
+    cable = Cable(tmp_path / "p1", SYSTEMS["nl5"])
+    cable.plug()
+    yield cable
+    cable.unplug()
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, cable: Cable) -> MockConfigEntry:
+    """The entry that the config flow makes of the meter on the cable; not set up."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title="Iskra AM550",
+        unique_id=ELECTRICITY_ID,
+        data={CONF_PORT: str(cable.link), CONF_LINE: "115200 8N1", CONF_PROFILE: "nl5"},
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+class WallClock:
+    """The time of day, which stands still until it is moved; the event loop's own clock goes on."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def tick(self, seconds: float) -> None:
+        """Move on."""
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def wall_clock() -> Generator[WallClock]:
+    """Noon, local time of the meter, in the middle of a period of five minutes."""
+    clock = WallClock(datetime(2026, 11, 21, 11, 2, 30, tzinfo=UTC))
+    with patch("homeassistant.util.dt.utcnow", lambda: clock.now):
+        yield clock
+
+
+class Say(Protocol):
+    """Says something on the cable, and returns when Home Assistant has heard it."""
+
+    async def __call__(self, *data: bytes) -> None: ...
+
+
+@pytest.fixture
+def say(hass: HomeAssistant, cable: Cable, entry: MockConfigEntry) -> Say:
+    """What the meter says, each time a whole telegram or something that is refused."""
+
+    async def say_once(data: bytes) -> None:
+        meter: MeterCoordinator = entry.runtime_data
+        heard = meter.accepted + meter.refused.total()
+        await until(lambda: meter.link_state is LinkState.CONNECTED)
+        cable.write(data)
+        await until(lambda: meter.accepted + meter.refused.total() > heard)
+        await hass.async_block_till_done()
+
+    async def say(*data: bytes) -> None:
+        for said in data:
+            await say_once(said)
+
+    return say
+
+
+class SetUp(Protocol):
+    """Sets the entry up as right after its config flow, and lets the meter say its first telegram."""
+
+    async def __call__(self, first: bytes = ...) -> MeterCoordinator: ...
+
+
+@pytest.fixture
+def set_up(hass: HomeAssistant, entry: MockConfigEntry, say: Say) -> SetUp:
+    """The meter is known from what the config flow heard."""
+
+    async def set_up(first: bytes = nl5()) -> MeterCoordinator:
+        probe(hass, entry, first)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await say(first)
+        meter: MeterCoordinator = entry.runtime_data
+        return meter
+
+    return set_up
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 (what is waited for is anything, seen from outside)
+            await asyncio.sleep(0.002)
+
+
+def read(data: bytes) -> Telegram:
+    """Return the telegram that the bytes are."""
+    (item,) = Reader(zone=dt_util.get_default_time_zone()).feed(data)
+    assert isinstance(item, Telegram)
+    return item
+
+
+def probe(hass: HomeAssistant, entry: MockConfigEntry, data: bytes) -> None:
+    """Leave behind what the config flow leaves behind when it has heard this telegram."""
+    hass.data.setdefault(PROBED, {})[entry.data[CONF_PORT]] = read(data)
+
+
+def get(hass: HomeAssistant, entity_id: str) -> State:
+    """Return the state of an entity that is there."""
+    state = hass.states.get(entity_id)
+    assert state is not None, entity_id
+    return state
+
+
+def states(hass: HomeAssistant) -> dict[str, str]:
+    """Return what the entities show."""
+    return {state.entity_id: state.state for state in hass.states.async_all(("sensor", "binary_sensor"))}

@@ -1,0 +1,104 @@
+"""The diagnostics download helps a helper, and says nothing about whose meter it is."""
+
+import json
+from typing import TYPE_CHECKING
+
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
+
+from tests.compose import ELECTRICITY_ID, GAS_ID, compose, nl5
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from .conftest import Say, SetUp
+
+EAN = "541448820000000001"
+PRIVATE = nl5(
+    {
+        "0-0:96.1.2": f"({EAN.encode().hex()})",
+        "0-0:96.13.0": f"({b'Dear Mrs Jones'.hex()})",
+        "0-0:96.99.7": "(JONES-4711)",
+        "1-0:99.1.0": "(00.250*kW)",
+    }
+)
+SECRETS = (
+    ELECTRICITY_ID,
+    ELECTRICITY_ID.encode().hex().upper(),
+    GAS_ID,
+    GAS_ID.encode().hex().upper(),
+    EAN,
+    EAN.encode().hex(),
+    "Jones",
+    "JONES",
+    b"Dear Mrs Jones".hex(),
+    "Iskra AM550",
+)
+
+
+async def test_diagnostics(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say, hass_client: ClientSessionGenerator
+) -> None:
+    await set_up(PRIVATE)
+    # Damaged in the middle of the id, and before it.
+    await say(PRIVATE.replace(b"(453030343730", b"(4530\x1f0343730"), PRIVATE.replace(b"230.1*V", b"990.1*V"))
+    assert await async_setup_component(hass, "diagnostics", {})
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    text = json.dumps(download)
+    for secret in (*SECRETS, entry.data["port"]):
+        assert secret not in text, secret
+    assert download["entry"]["data"]["profile"] == "nl5"
+    assert download["entry"]["data"]["line"] == "115200 8N1"
+    assert download["link"] == {"state": "connected", "error": None, "available": True}
+    assert download["line"]["telegrams_accepted"] == 1
+    assert download["line"]["telegrams_refused_crc"] == 2
+    assert [refusal["reason"] for refusal in download["refusals"]] == ["crc", "crc"]
+    assert "1-0:32.7.0(990.1*V)" in download["refusals"][1]["text"]
+    assert download["meter"]["profile"] == {"name": "nl5", "country": "NL", "version": "5.0"}
+    assert download["meter"]["ids"] == {"electricity": "**REDACTED**", "gas": "**REDACTED**"}
+    assert download["shown"]["electricity_power"] == {"value": "1193", "unit": "W", "at": None, "code": None}
+    assert download["shown"]["electricity_ean"]["value"] == "**REDACTED**"
+    assert download["shown"]["gas_gas"]["value"] == "2569.646"
+    lines = download["telegram"]["text"]
+    assert lines[0] == "/ISK5\\2M550T-1013"
+    assert "1-0:1.8.1(004512.345*kWh)" in lines
+    assert "0-0:96.1.1(**REDACTED**)" in lines
+    assert "0-1:96.1.0(**REDACTED**)" in lines
+    assert "0-1:24.2.1(261121125500W)(02569.646*m3)" in lines
+    assert "0-0:96.99.7(**REDACTED**)" in lines
+    assert "1-0:99.1.0(00.250*kW)" in lines
+
+
+async def test_a_serial_number_in_the_identification_is_taken_out(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, hass_client: ClientSessionGenerator
+) -> None:
+    gas_on_two_lines = {
+        "0-0:96.1.1": f"({b'ZABF001587315111'.hex()})",
+        "1-0:1.8.1": "(00001.000*kWh)",
+        "1-0:1.8.2": "(00002.000*kWh)",
+        "1-0:1.7.0": "(0000.50*kW)",
+        "0-1:24.1.0": "(03)",
+        "0-1:96.1.0": "(3238303131303038333036343239303133)",
+        "0-1:24.3.0": "(261121120000)(00)(60)(1)(0-1:24.2.1)(m3)\r\n(00086.629)",
+    }
+    await set_up(compose(gas_on_two_lines, "KMP5 KA6U001660297912", checksum=False))
+    assert await async_setup_component(hass, "diagnostics", {})
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    assert "1660297912" not in json.dumps(download)
+    assert download["meter"]["ident"] == "KMP5 KA6U**REDACTED**"
+    assert "(00086.629)" in download["telegram"]["text"]
+
+
+async def test_of_a_meter_that_says_nothing(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, hass_client: ClientSessionGenerator
+) -> None:
+    await set_up()
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert await async_setup_component(hass, "diagnostics", {})
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    assert download["telegram"] is None
+    assert download["shown"] == {}
+    assert download["link"]["available"] is False
+    assert download["line"]["telegram_age"] is None

@@ -1,0 +1,211 @@
+"""What of a telegram is shown, and what is remembered of it."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from p1meter.judge import Judge, Verdict
+from p1meter.memory import Memory, Slot
+from p1meter.meter import Reader, Telegram
+from tests.compose import ELECTRICITY_ID, GAS_ID, NL5, compose, nl5
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+OTHER_ID = "E0047000099999999"
+OTHER = f"({OTHER_ID.encode().hex()})"
+
+
+def read(data: bytes) -> Telegram:
+    (item,) = Reader().feed(data)
+    assert isinstance(item, Telegram)
+    return item
+
+
+def judge(judge_: Judge, data: bytes, seconds: float = 0) -> Verdict:
+    return judge_.judge(read(data), NOON + timedelta(seconds=seconds))
+
+
+def value(verdict: Verdict, slot: str) -> object:
+    return verdict.shown[slot].value
+
+
+def test_a_first_telegram_is_learned_and_shown() -> None:
+    memory = Memory()
+    verdict = judge(Judge(memory), nl5())
+    assert verdict.learned
+    assert [slot.id for slot in verdict.new] == list(memory.slots)
+    assert memory.ident == "ISK5\\2M550T-1013"
+    assert (memory.profile.name, memory.profile.country, memory.profile.version) == ("nl5", "NL", "5.0")
+    assert memory.ids == {"electricity": ELECTRICITY_ID, "gas": GAS_ID}
+    assert memory.slots["electricity_voltage_l1"] == Slot("electricity", "voltage_l1", "V", number=True)
+    assert memory.slots["gas_gas"] == Slot("gas", "gas", "m3", number=True)
+    assert value(verdict, "electricity_power") == Decimal(1193)
+    assert value(verdict, "gas_gas") == Decimal("2569.646")
+    assert value(verdict, "gas_last_measured") == datetime(2026, 11, 21, 11, 55, tzinfo=UTC)
+    # What belongs on the device page is no entity.
+    assert not any("equipment_id" in slot for slot in memory.slots)
+
+
+def test_nothing_new_is_learned_from_more_of_the_same() -> None:
+    memory = Memory()
+    our_judge = Judge(memory)
+    judge(our_judge, nl5())
+    verdict = judge(our_judge, nl5({"1-0:1.7.0": "(02.000*kW)"}), 1)
+    assert not verdict.learned
+    assert verdict.new == []
+    assert value(verdict, "electricity_power") == Decimal(2000)
+
+
+def test_what_a_meter_begins_to_send_is_new() -> None:
+    our_judge = Judge(Memory())
+    judge(our_judge, nl5({"1-0:2.8.1": None, "0-1:24.2.1": None}))
+    verdict = judge(our_judge, nl5({"1-0:14.7.0": "(50.01*Hz)"}), 1)
+    assert verdict.learned
+    assert {slot.id for slot in verdict.new} >= {
+        "electricity_export_tariff_1",
+        "electricity_frequency",
+        "gas_gas",
+    }
+
+
+def test_a_code_nobody_knows_is_shown_as_sent() -> None:
+    memory = Memory()
+    our_judge = Judge(memory)
+    sent = {"1-0:99.1.0": "(00.250*kW)", "0-0:96.99.1": "(DEADBEEF)", "1-0:1.8.0*01": "(000001.000*kWh)"}
+    verdict = judge(our_judge, nl5(sent))
+    assert verdict.shown["electricity_1-0:99.1.0"].value == Decimal("0.250")
+    assert memory.slots["electricity_1-0:99.1.0"] == Slot("electricity", "1-0:99.1.0", "kW", number=True)
+    assert memory.slots["electricity_0-0:96.99.1"] == Slot("electricity", "0-0:96.99.1", None, number=False)
+    # The past is known, and no value of now.
+    assert not any("*01" in slot for slot in memory.slots)
+    # The number turns out to be a text.
+    assert judge(our_judge, nl5({**sent, "1-0:99.1.0": "(ERROR)"}), 1).learned
+    assert memory.slots["electricity_1-0:99.1.0"].number is False
+
+
+def test_sent_and_empty_is_not_zero() -> None:
+    our_judge = Judge(Memory())
+    judge(our_judge, nl5())
+    verdict = judge(our_judge, nl5({"1-0:1.8.1": "()", "1-0:32.7.0": "()"}), 1)
+    assert value(verdict, "electricity_import_tariff_1") is None
+    assert value(verdict, "electricity_voltage_l1") is None
+    assert "electricity_export_tariff_1" in verdict.shown
+    # Not sent at all is not there.
+    gone = judge(our_judge, nl5({"1-0:1.8.1": None}), 2)
+    assert "electricity_import_tariff_1" not in gone.shown
+
+
+def test_a_total_that_falls_shows_the_last_good_value() -> None:
+    our_judge = Judge(Memory())
+    judge(our_judge, nl5())
+    verdict = judge(our_judge, nl5({"1-0:1.8.1": "(000000.000*kWh)", "0-1:24.2.1": "(261121130000W)(00000.000*m3)"}), 1)
+    assert value(verdict, "electricity_import_tariff_1") == Decimal("4512.345")
+    assert value(verdict, "gas_gas") == Decimal("2569.646")
+    assert value(verdict, "electricity_import_total") == Decimal("8499.995")
+    good = judge(our_judge, nl5({"1-0:1.8.1": "(004512.346*kWh)"}), 2)
+    assert value(good, "electricity_import_tariff_1") == Decimal("4512.346")
+
+
+def test_one_foreign_id_is_taken_for_damage() -> None:
+    our_judge = Judge(Memory())
+    judge(our_judge, nl5())
+    foreign = nl5({"0-0:96.1.1": OTHER, "1-0:1.8.1": "(000007.000*kWh)", "1-0:1.7.0": "(02.000*kW)"})
+    verdict = judge(our_judge, foreign, 1)
+    assert our_judge.stranger is None
+    # Its totals are not ours to show; the rest is what is drawn now.
+    assert value(verdict, "electricity_import_tariff_1") == Decimal("4512.345")
+    assert value(verdict, "electricity_power") == Decimal(2000)
+    for second in range(2, 12, 2):
+        judge(our_judge, nl5(), second)
+        judge(our_judge, foreign, second + 1)
+    assert our_judge.stranger is None
+
+
+def test_another_meter_is_noticed_and_never_adopted_silently() -> None:
+    memory = Memory()
+    our_judge = Judge(memory)
+    judge(our_judge, nl5())
+    total, volts, gas = (memory.slots[f"electricity_{key}"] for key in ("import_total", "voltage_l1", "tariff"))
+    foreign = nl5({"0-0:96.1.1": OTHER, "1-0:1.8.1": "(000007.000*kWh)"})
+    for second in range(1, 4):
+        judge(our_judge, foreign, second)
+    assert our_judge.stranger == OTHER_ID
+    assert our_judge.is_doubtful(total)
+    assert not our_judge.is_doubtful(volts)
+    assert not our_judge.is_doubtful(gas)
+    assert not our_judge.is_doubtful(memory.slots["gas_gas"])
+    assert not our_judge.is_doubtful(Slot("electricity", "1-0:99.1.0", "kWh", number=True))
+    for second in range(4, 200):
+        judge(our_judge, foreign, second)
+    assert memory.ids["electricity"] == ELECTRICITY_ID
+    assert memory.totals["electricity_import_tariff_1"] == (Decimal("4512.345"), "kWh")
+    # A telegram without an id settles nothing.
+    judge(our_judge, nl5({"0-0:96.1.1": None}), 200)
+    assert our_judge.stranger == OTHER_ID
+    # The old one is back.
+    judge(our_judge, nl5(), 201)
+    assert not our_judge.stranger
+    assert not our_judge.is_doubtful(total)
+
+
+def test_a_person_may_adopt_it() -> None:
+    memory = Memory()
+    our_judge = Judge(memory)
+    judge(our_judge, nl5())
+    foreign = nl5({"0-0:96.1.1": OTHER, "1-0:1.8.1": "(000007.000*kWh)"})
+    for second in range(1, 4):
+        judge(our_judge, foreign, second)
+    our_judge.adopt()
+    verdict = judge(our_judge, foreign, 4)
+    assert memory.ids["electricity"] == OTHER_ID
+    assert our_judge.stranger is None
+    assert value(verdict, "electricity_import_tariff_1") == Decimal(7)
+
+
+def test_what_only_another_meter_sends_is_not_ours_before_it_is_adopted() -> None:
+    memory = Memory()
+    our_judge = Judge(memory)
+    judge(our_judge, nl5())
+    other = nl5({"0-0:96.1.1": OTHER, "1-0:14.7.0": "(50.01*Hz)"})
+    for second in range(4):
+        verdict = judge(our_judge, other, second)
+        assert verdict.new == []
+        assert "electricity_frequency" not in memory.slots
+    our_judge.adopt()
+    verdict = judge(our_judge, other, 5)
+    assert [slot.key for slot in verdict.new] == ["frequency"]
+    assert value(verdict, "electricity_frequency") == Decimal("50.01")
+
+
+def test_a_new_gas_meter_goes_on_where_it_is() -> None:
+    memory = Memory()
+    our_judge = Judge(memory)
+    judge(our_judge, nl5())
+    new = {"0-1:96.1.0": f"({b'G0079140099999999'.hex()})"}
+    verdict = judge(our_judge, nl5({**new, "0-1:24.2.1": "(261121130000W)(00001.000*m3)"}), 300)
+    assert "gas_gas" not in verdict.shown
+    verdict = judge(our_judge, nl5({**new, "0-1:24.2.1": "(261121130500W)(00001.100*m3)"}), 600)
+    assert "gas_gas" not in verdict.shown
+    verdict = judge(our_judge, nl5({**new, "0-1:24.2.1": "(261121131000W)(00001.200*m3)"}), 900)
+    assert verdict.learned
+    assert value(verdict, "gas_gas") == Decimal("1.200")
+    assert memory.ids["gas"] == "G0079140099999999"
+
+
+def test_a_meter_without_an_id_is_the_meter() -> None:
+    memory = Memory()
+    our_judge = Judge(memory)
+    sent = {"1-0:1.8.0": "(00000100.000*kWh)", "1-0:2.8.0": "(00000000.000*kWh)", "1-0:1.7.0": "(0000.500*kW)"}
+    verdict = judge(our_judge, compose(sent, "ELL5\\253833635_A"))
+    assert memory.ids == {}
+    assert value(verdict, "electricity_import_total") == Decimal(100)
+    assert our_judge.stranger is None
+
+
+def test_memory_outlives_a_restart() -> None:
+    memory = Memory()
+    judge(Judge(memory), nl5({"1-0:99.1.0": "(00.250*kW)"}))
+    again = Memory.from_json(memory.to_json())
+    assert again == memory
+    assert len(again.slots) > len(NL5) - 10
+    verdict = judge(Judge(again), nl5({"1-0:1.8.1": "(000000.000*kWh)"}))
+    assert value(verdict, "electricity_import_tariff_1") == Decimal("4512.345")
+    assert verdict.new == []

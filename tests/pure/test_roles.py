@@ -1,0 +1,141 @@
+"""Meters on the M-Bus get replaced and change channels: people's history does not."""
+
+from datetime import UTC, datetime, timedelta
+
+from p1meter.meter import MBusDevice
+from p1meter.roles import Roles, kind_and_number
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+FIVE_MINUTES = timedelta(minutes=5)
+
+
+def gas(channel: int, equipment_id: str | None, at: datetime | None) -> MBusDevice:
+    return MBusDevice(channel, "gas", equipment_id, 3, at)
+
+
+def test_what_a_role_says() -> None:
+    assert kind_and_number("gas") == ("gas", 1)
+    assert kind_and_number("gas_2") == ("gas", 2)
+    assert kind_and_number("warm_water") == ("warm_water", 1)
+    assert kind_and_number("warm_water_3") == ("warm_water", 3)
+
+
+def test_the_only_meter_of_its_kind_has_its_role_at_once() -> None:
+    roles = Roles({})
+    water = MBusDevice(2, "water", "W1", 7, NOON)
+    assert roles.assign([gas(1, "G1", NOON), water], NOON) == {1: "gas", 2: "water"}
+    assert roles.ids == {"gas": "G1", "water": "W1"}
+
+
+def test_the_role_does_not_depend_on_the_channel() -> None:
+    roles = Roles({"gas": "G1"})
+    assert roles.assign([gas(4, "G1", NOON)], NOON) == {4: "gas"}
+
+
+def test_of_two_the_one_that_captures_is_the_gas_meter() -> None:
+    roles = Roles({})
+    stopped = datetime(2017, 3, 1, tzinfo=UTC)
+    assert roles.assign([gas(1, "OLD", stopped), gas(2, "NEW", NOON)], NOON) == {2: "gas"}
+    # However long that goes on.
+    for count in range(5):
+        at = NOON + count * FIVE_MINUTES
+        assert roles.assign([gas(1, "OLD", stopped), gas(2, "NEW", at)], at) == {2: "gas"}
+    assert roles.ids == {"gas": "NEW"}
+
+
+def test_two_that_capture_are_two_gas_meters() -> None:
+    roles = Roles({})
+    assert roles.assign([gas(1, "G1", NOON), gas(2, "G2", NOON - FIVE_MINUTES)], NOON) == {1: "gas", 2: "gas_2"}
+    assert roles.assign([gas(1, "G2", NOON), gas(2, "G1", NOON)], NOON) == {1: "gas_2", 2: "gas"}
+
+
+def test_a_new_meter_takes_over_from_one_that_is_gone_after_three_captures() -> None:
+    roles = Roles({"gas": "OLD"})
+    seen = []
+    for second in range(0, 900, 10):
+        now = NOON + timedelta(seconds=second)
+        captured = NOON + FIVE_MINUTES * (second // 300)
+        if roles.assign([gas(1, "NEW", captured)], now):
+            seen.append(second)
+    # Stamps of 12:00, 12:05 and 12:10.
+    assert seen[0] == 600
+    assert len(seen) == 30
+    assert roles.ids == {"gas": "NEW"}
+
+
+def test_a_new_meter_takes_over_from_one_that_stopped_capturing() -> None:
+    roles = Roles({"gas": "OLD"})
+    stopped = NOON - timedelta(hours=2)
+    devices = [[gas(1, "OLD", stopped), gas(2, "NEW", NOON + number * FIVE_MINUTES)] for number in range(3)]
+    assert roles.assign(devices[0], NOON) == {1: "gas"}
+    assert roles.assign(devices[1], NOON + FIVE_MINUTES) == {1: "gas"}
+    assert roles.assign(devices[2], NOON + 2 * FIVE_MINUTES) == {2: "gas"}
+
+
+def test_a_meter_that_is_added_beside_one_that_captures_is_the_second() -> None:
+    roles = Roles({"gas": "G1"})
+    given: list[dict[int, str]] = []
+    for number in range(3):
+        at = NOON + number * FIVE_MINUTES
+        given.append(roles.assign([gas(1, "G1", at), gas(2, "G2", at)], at))
+    assert given[-1] == {1: "gas", 2: "gas_2"}
+    for number in range(3, 6):
+        at = NOON + number * FIVE_MINUTES
+        given.append(roles.assign([gas(1, "G1", at), gas(2, "G2", at), gas(3, "G3", at)], at))
+    assert given[-1] == {1: "gas", 2: "gas_2", 3: "gas_3"}
+
+
+def test_the_old_meter_that_comes_back_to_life_is_the_second() -> None:
+    roles = Roles({"gas": "OLD"})
+    for number in range(3):
+        at = NOON + number * FIVE_MINUTES
+        roles.assign([gas(1, "OLD", NOON), gas(2, "NEW", at)], at)
+    assert roles.ids == {"gas": "NEW"}
+    given: list[dict[int, str]] = []
+    for number in range(3, 6):
+        at = NOON + number * FIVE_MINUTES
+        given.append(roles.assign([gas(1, "OLD", at), gas(2, "NEW", at)], at))
+    assert given[-1] == {1: "gas_2", 2: "gas"}
+
+
+def test_one_damaged_id_changes_nothing() -> None:
+    roles = Roles({"gas": "G1"})
+    for number in range(40):
+        at = NOON + timedelta(seconds=10 * number)
+        garbled = number % 2 == 0
+        given = roles.assign([gas(1, f"G{number}X" if garbled else "G1", NOON)], at)
+        assert given == ({} if garbled else {1: "gas"})
+    assert roles.ids == {"gas": "G1"}
+
+
+def test_a_meter_without_an_id_keeps_its_role() -> None:
+    roles = Roles({})
+    assert roles.assign([gas(1, None, NOON)], NOON) == {1: "gas"}
+    assert roles.ids == {"gas": None}
+    # It sends one later, and then leaves it out again.
+    assert roles.assign([gas(1, "G1", NOON)], NOON) == {1: "gas"}
+    assert roles.assign([gas(1, None, NOON)], NOON) == {1: "gas"}
+    assert roles.ids == {"gas": "G1"}
+
+
+def test_an_id_that_matches_comes_before_one_that_is_missing() -> None:
+    roles = Roles({"gas": "G1"})
+    assert roles.assign([gas(1, None, NOON), gas(2, "G1", NOON)], NOON) == {2: "gas"}
+
+
+def test_without_stamps_a_new_meter_needs_a_minute() -> None:
+    roles = Roles({"heat": "OLD"})
+    taken = [
+        second
+        for second in range(0, 80, 10)
+        if roles.assign([MBusDevice(0, "heat", "NEW", None, None)], NOON + timedelta(seconds=second))
+    ]
+    assert taken[0] == 60
+
+
+def test_nothing_is_adopted_while_another_electricity_meter_answers() -> None:
+    roles = Roles({"gas": "OLD"})
+    for number in range(5):
+        at = NOON + number * FIVE_MINUTES
+        assert roles.assign([gas(1, "NEW", at)], at, adopt=False) == {}
+    assert roles.ids == {"gas": "OLD"}

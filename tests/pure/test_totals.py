@@ -1,0 +1,81 @@
+"""A total that falls is held until it is sure: one bad value must not double what a house has used."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from p1meter.totals import Totals
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def test_a_total_that_grows_is_shown_as_it_is() -> None:
+    totals = Totals({})
+    for second, value in enumerate(("0.000", "0.000", "1.500", "99999.999")):
+        assert totals.good("import", Decimal(value), "kWh", after(second)) == Decimal(value)
+
+
+def test_a_fall_is_held_until_three_telegrams_over_a_minute_agree() -> None:
+    totals = Totals({})
+    totals.good("import", Decimal(500), "kWh", NOON)
+    shown = {second: totals.good("import", Decimal(7), "kWh", after(second)) for second in range(1, 70)}
+    assert shown[60] == Decimal(500)
+    assert shown[61] == Decimal(7)
+
+
+def test_three_telegrams_are_needed_however_long_it_takes() -> None:
+    totals = Totals({})
+    totals.good("import", Decimal(500), "kWh", NOON)
+    assert totals.good("import", Decimal(7), "kWh", after(100)) == Decimal(500)
+    assert totals.good("import", Decimal(7), "kWh", after(200)) == Decimal(500)
+    assert totals.good("import", Decimal("7.5"), "kWh", after(300)) == Decimal("7.5")
+
+
+def test_single_bad_values_never_count_together() -> None:
+    totals = Totals({})
+    for second in range(0, 300, 10):
+        bad = second % 30 == 10
+        value = totals.good("import", Decimal(0) if bad else Decimal(500), "kWh", after(second))
+        assert value == Decimal(500)
+
+
+def test_values_that_contradict_each_other_do_not_agree() -> None:
+    totals = Totals({})
+    totals.good("import", Decimal(500), "kWh", NOON)
+    for second in range(10, 200, 10):
+        # It falls and falls: no counter does that.
+        assert totals.good("import", Decimal(400 - second), "kWh", after(second)) == Decimal(500)
+
+
+def test_a_meter_on_the_mbus_needs_three_captures() -> None:
+    totals = Totals({})
+    totals.good("gas", Decimal(500), "m3", NOON, NOON)
+    shown = [
+        totals.good("gas", Decimal(7), "m3", after(second), after(second // 300 * 300)) for second in range(0, 900, 60)
+    ]
+    # Captured at 12:00, 12:05 and 12:10.
+    assert shown == [Decimal(500)] * 10 + [Decimal(7)] * 5
+
+
+def test_another_meter_is_believed_at_once() -> None:
+    totals = Totals({})
+    totals.good("import", Decimal(500), "kWh", NOON)
+    totals.good("import", Decimal(7), "kWh", after(1))
+    totals.forget("import")
+    assert totals.good("import", Decimal(7), "kWh", after(2)) == Decimal(7)
+    totals.forget("never seen")
+
+
+def test_another_unit_is_not_compared() -> None:
+    totals = Totals({})
+    totals.good("import", Decimal(500000), "Wh", NOON)
+    assert totals.good("import", Decimal(501), "kWh", after(1)) == Decimal(501)
+
+
+def test_what_was_good_before_a_restart_still_counts() -> None:
+    totals = Totals({"import": (Decimal(500), "kWh")})
+    assert totals.good("import", Decimal(0), "kWh", NOON) == Decimal(500)
+    assert totals.good("import", Decimal(501), "kWh", after(1)) == Decimal(501)
