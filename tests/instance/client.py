@@ -1,11 +1,13 @@
 """Speaking with a running Home Assistant: REST and WebSocket, signed in as the user of the demo."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
 USER = PASSWORD = "demo"  # noqa: S105 a house of sand: it only listens on this machine, and says so on the terminal
 ANSWER_SECONDS = 30
@@ -28,10 +30,10 @@ class Client:
         self._reader: asyncio.Task[None] | None = None
         self._number = 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._events: dict[int, asyncio.Queue[Json]] = {}
+        self._events: dict[int, asyncio.Queue[Any]] = {}
 
     async def sign_in(self) -> None:
-        """Get a token; on a new installation make the user first. Raises aiohttp.ClientConnectionError if nobody answers."""
+        """Get a token; on a new installation make the user first. Raises aiohttp's errors while nobody answers."""
         client_id = f"{self.url}/"
         async with self._session.get(f"{self.url}/api/onboarding") as answer:
             new = answer.ok and any(step == {"step": "user", "done": False} for step in await answer.json())
@@ -42,7 +44,10 @@ class Client:
             flow = {"client_id": client_id, "handler": ["homeassistant", None], "redirect_uri": client_id}
             flow_id = (await self.post("/auth/login_flow", flow))["flow_id"]
             login = {"client_id": client_id, "username": USER, "password": PASSWORD}
-            code = (await self.post(f"/auth/login_flow/{flow_id}", login))["result"]
+            answered = await self.post(f"/auth/login_flow/{flow_id}", login)
+            if "result" not in answered:
+                raise InstanceError(f"the user {USER} cannot sign in with the password {PASSWORD}: was it changed?")
+            code = answered["result"]
         form = {"grant_type": "authorization_code", "code": code, "client_id": client_id}
         async with self._session.post(f"{self.url}/auth/token", data=form) as answer:
             self._headers = {"Authorization": f"Bearer {(await _checked(answer))['access_token']}"}
@@ -72,11 +77,6 @@ class Client:
         async with self._session.post(self.url + path, json=body, headers=self._headers) as answer:
             return await _checked(answer)
 
-    async def delete(self, path: str) -> Any:
-        """Return what DELETE answers. Raises InstanceError with Home Assistant's own words."""
-        async with self._session.delete(self.url + path, headers=self._headers) as answer:
-            return await _checked(answer)
-
     async def command(self, name: str, **fields: Any) -> Any:
         """Send one WebSocket command and return its result. Raises InstanceError if it is refused."""
         return await self._command(name, fields)[1]
@@ -90,17 +90,19 @@ class Client:
             raise InstanceError("not connected")
         future = self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "type": name, **fields})
-        async with asyncio.timeout(ANSWER_SECONDS):
-            message = await future
+        try:
+            message = await asyncio.wait_for(future, ANSWER_SECONDS)
+        except TimeoutError:
+            raise InstanceError(f"{name}: no answer in {ANSWER_SECONDS} s") from None
         if not message["success"]:
             raise InstanceError(f"{name}: {message['error']['message']}")
         return message["result"]
 
     @asynccontextmanager
-    async def events(self, event_type: str) -> AsyncGenerator[asyncio.Queue[Json]]:
-        """Subscribe to one type of event for as long as the context lasts; each event's data goes into the queue."""
-        queue: asyncio.Queue[Json] = asyncio.Queue()
-        number, answer = self._command("subscribe_events", {"event_type": event_type})
+    async def subscribed(self, name: str, **fields: Any) -> AsyncGenerator[asyncio.Queue[Any]]:
+        """Subscribe with a WebSocket command for as long as the context lasts; what comes goes into the queue."""
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+        number, answer = self._command(name, fields)
         self._events[number] = queue
         await answer
         try:
@@ -128,7 +130,7 @@ class Client:
             received = message.json()
             for part in received if isinstance(received, list) else [received]:
                 if part["type"] == "event" and (queue := self._events.get(part["id"])):
-                    queue.put_nowait(part["event"]["data"])
+                    queue.put_nowait(part["event"])
                 elif part["type"] == "result" and (future := self._answers.pop(part["id"], None)):
                     future.set_result(part)
 

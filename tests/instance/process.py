@@ -1,7 +1,6 @@
 """The Home Assistant process: its configuration folder, its start, its stop and its log."""
 
 import asyncio
-from collections.abc import Mapping
 import contextlib
 from dataclasses import dataclass
 import json
@@ -9,20 +8,34 @@ import os
 from pathlib import Path
 import signal
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from .client import Client, InstanceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv-ha"
 PYTHON = ENVIRONMENT / "bin" / "python"
 HOST = "127.0.0.1"
 # Not `default_config`: it ends in "Setup failed" on a machine where one of its programs is missing.
-INTEGRATIONS = ("automation", "config", "energy", "frontend", "history", "logbook", "recorder", "usb")
-START_SECONDS = 180  # the first start on a slow machine may have to compile packages
+INTEGRATIONS = ("config", "energy", "frontend", "history", "logbook", "recorder", "usb")
+LOGGER = """
+logger:
+  default: warning
+  logs:
+    custom_components.p1meter: info
+    # Programs of other integrations that a bare machine lacks.
+    haffmpeg: critical
+    homeassistant.components.camera: critical
+    aiohttp_fast_zlib: critical
+"""
+START_SECONDS = 180
 STOP_SECONDS = 30
+RESTART = 100  # homeassistant.const.RESTART_EXIT_CODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +65,13 @@ def free_port(wished: int = 0) -> int:
 class HomeAssistant:
     """One Home Assistant on one configuration folder, reachable from this machine only."""
 
-    def __init__(self, folder: Path, *, place: Place = NETHERLANDS, port: int | None = None, more: str = "") -> None:
-        """Say what it will be; nothing is written or started yet.
-
-        `port` is the wished TCP port (any free one without it), `more` is YAML added to configuration.yaml.
-        """
+    def __init__(self, folder: Path, *, place: Place = NETHERLANDS, port: int = 0) -> None:
+        """Say what it will be; nothing is written or started yet. `port` is the wished TCP port, 0 any free one."""
         self.folder = folder
         self.place = place
-        self.port = free_port(port or 0)
-        self.more = more
+        self.port = free_port(port)
+        self._output = folder / "output.log"
+        self._output.unlink(missing_ok=True)
         self._process: asyncio.subprocess.Process | None = None
         self._client: Client | None = None
 
@@ -78,16 +89,16 @@ class HomeAssistant:
 
     @property
     def log(self) -> str:
-        """Everything that was logged and printed since the last start."""
-        path = self.folder / "output.log"
-        return path.read_text(errors="replace") if path.is_file() else ""
+        """Everything that was logged and printed since the first start of this object."""
+        return self._output.read_text(errors="replace") if self._output.is_file() else ""
 
     async def start(self) -> Client:
         """Start, sign in and wait until it says that it runs. Raises InstanceError with the end of the log."""
         self._write_configuration()
-        with (self.folder / "output.log").open("wb") as output:
+        with self._output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *(PYTHON, "-m", "homeassistant", "--config", self.folder),
+                # scripts/setup has installed what it needs; it would try the rest again at every start.
+                *(PYTHON, "-m", "homeassistant", "--config", self.folder, "--skip-pip"),
                 cwd=ROOT,
                 env={**os.environ, "PATH": f"{ENVIRONMENT / 'bin'}:{os.environ['PATH']}"},
                 stdin=asyncio.subprocess.DEVNULL,
@@ -122,6 +133,14 @@ class HomeAssistant:
             except TimeoutError:
                 process.kill()
         return await process.wait()
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself and return its exit code; `RESTART` if somebody told it to start again."""
+        if self._process is None:
+            raise InstanceError("Home Assistant is not running")
+        code = await self._process.wait()
+        await self.stop()
+        return code
 
     def tail(self, lines: int = 40) -> str:
         """Return the end of the log."""
@@ -158,8 +177,11 @@ class HomeAssistant:
             "elevation": 5,
         }
         lines = ["homeassistant:", *(f"  {key}: {value}" for key, value in home.items())]
-        lines += [f"{name}:" for name in INTEGRATIONS if f"\n{name}:" not in f"\n{self.more}"]
-        (self.folder / "configuration.yaml").write_text("\n".join([*lines, self.more]) + "\n")
+        lines += [f"{name}:" for name in INTEGRATIONS]
+        lines += ["automation: !include automations.yaml", LOGGER]
+        (self.folder / "configuration.yaml").write_text("\n".join(lines))
+        if not (self.folder / "automations.yaml").is_file():
+            (self.folder / "automations.yaml").write_text("[]\n")  # what the editor in the browser writes to
         if not (storage / "onboarding").is_file():
             # The other steps are done: over the API they would start weather and radio integrations.
             _store(storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]})

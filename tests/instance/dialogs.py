@@ -1,0 +1,72 @@
+"""Adding and moving the meter through the dialogs that a person sees, up to the step for the Energy dashboard."""
+
+import asyncio
+from dataclasses import dataclass
+
+from .client import Client, InstanceError, Json
+
+_FLOWS = "/api/config/config_entries/flow"
+_OPTIONS = "/api/config/config_entries/options/flow"
+LISTENING_SECONDS = 120  # the longest that trying all line settings may take
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What the dialogs came to: the entry, and how the meter that was found is called."""
+
+    entry_id: str
+    title: str
+
+
+async def add_meter(client: Client, port: str) -> Added:
+    """Add the meter on `port` and take what the Energy step proposes. Raises InstanceError with what a dialog said."""
+    result = await _walk(client, await client.post(_FLOWS, {"handler": "p1meter"}), port)
+    if result["type"] != "create_entry":
+        raise InstanceError(f"the meter on {port} could not be added: {_why(result)}")
+    if following := result.get("next_flow"):
+        await _accept(client, following[1])
+    return Added(result["result"]["entry_id"], result["title"])
+
+
+async def move_meter(client: Client, entry_id: str, port: str) -> None:
+    """Say on which port the meter is now. Raises InstanceError with what a dialog said."""
+    result = await _walk(client, await client.post(_FLOWS, {"handler": "p1meter", "entry_id": entry_id}), port)
+    if result.get("reason") != "reconfigure_successful":
+        raise InstanceError(f"the meter could not be moved to {port}: {_why(result)}")
+
+
+async def _walk(client: Client, form: Json, port: str) -> Json:
+    """Enter the port, wait while it is listened to, and agree to what was found."""
+    answers = {**_proposed(form), "port": port}
+    result: Json = await client.post(f"{_FLOWS}/{form['flow_id']}", answers)
+    async with asyncio.timeout(LISTENING_SECONDS):
+        while result["type"] in {"progress", "progress_done"}:
+            await asyncio.sleep(0.2)
+            result = await client.get(f"{_FLOWS}/{result['flow_id']}")
+    while result["type"] == "form" and not result["errors"]:
+        result = await client.post(f"{_FLOWS}/{result['flow_id']}", _proposed(result))
+    return result
+
+
+async def _accept(client: Client, flow_id: str) -> None:
+    """Take an options dialog to its end with what it proposes."""
+    form = await client.get(f"{_OPTIONS}/{flow_id}")
+    while form["type"] == "form" and not form["errors"]:
+        form = await client.post(f"{_OPTIONS}/{flow_id}", _proposed(form))
+    if form["type"] != "create_entry":
+        raise InstanceError(f"the step for the Energy dashboard did not end: {_why(form)}")
+
+
+def _proposed(form: Json) -> Json:
+    """What the form holds before anybody touches it, as the frontend would send it."""
+    answers: Json = {}
+    for field in form["data_schema"] or ():
+        suggested = (field.get("description") or {}).get("suggested_value")
+        if (value := field.get("default", suggested)) is not None:
+            answers[field["name"]] = value
+    return answers
+
+
+def _why(result: Json) -> str:
+    """What a dialog that did not end well said."""
+    return str(result.get("reason") or result.get("errors") or result)
