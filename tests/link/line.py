@@ -9,6 +9,8 @@ from pathlib import Path
 import tty
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation.checksum import crc16
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -32,20 +34,10 @@ BODY = (
 )
 
 
-def crc(data: bytes) -> int:
-    """CRC-16/ARC bit by bit (DSMR 5.0.2 P1 §5.2)."""
-    value = 0
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0xA001 if value & 1 else 0)
-    return value
-
-
 def telegram(number: int = 0, body: str = BODY) -> bytes:
     """A telegram as a DSMR 5 meter would send it; the number is its import power in watts."""
     data = body.replace("00.512", f"{number / 1000:06.3f}").encode("latin-1") + b"!"
-    return data + b"%04X\r\n" % crc(data)
+    return data + b"%04X\r\n" % crc16(data)
 
 
 def without_checksum(body: str) -> bytes:

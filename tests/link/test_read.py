@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .line import TIMEOUT, Cable, crc, damaged, free_port, server, telegram
+from tests.simulation.checksum import crc16
+
+from .line import TIMEOUT, Cable, damaged, free_port, server, telegram
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -130,7 +132,7 @@ HOURLY_GAS = """/ACE5ACE4KGPRS
 
 def sealed(text: str) -> bytes:
     data = text.replace("\n", "\r\n").encode("ascii") + b"!"
-    return data + b"%04X\r\n" % crc(data)
+    return data + b"%04X\r\n" % crc16(data)
 
 
 def lines(text: str) -> bytes:

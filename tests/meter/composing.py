@@ -1,13 +1,6 @@
 """Telegrams composed by hand for the tests of frames; the checksums are worked out bit by bit, not by our code."""
 
-
-def crc(data: bytes) -> int:
-    register = 0
-    for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0xA001 if register & 1 else 0)
-    return register
+from tests.simulation.checksum import crc16
 
 
 def block_check(data: bytes) -> bytes:
@@ -20,7 +13,7 @@ def block_check(data: bytes) -> bytes:
 def checked(text: str) -> bytes:
     """The text of a telegram up to and including its `!`, with checksum and line end."""
     body = text.replace("\n", "\r\n").encode("latin-1")
-    return body + b"%04X\r\n" % crc(body)
+    return body + b"%04X\r\n" % crc16(body)
 
 
 def unchecked(text: str) -> bytes:

@@ -1,8 +1,7 @@
 import pytest
 
 from p1meter.meter.checksum import bcc, crc16_arc
-
-from . import composing
+from tests.simulation.checksum import crc16
 
 
 @pytest.mark.parametrize(
@@ -23,7 +22,7 @@ from . import composing
 def test_crc_of_published_inputs(data: bytes, expected: int) -> None:
     assert crc16_arc(data) == expected
     # The other tests compose their telegrams with this one.
-    assert composing.crc(data) == expected
+    assert crc16(data) == expected
 
 
 def test_block_check_is_the_exclusive_or_of_seven_bits() -> None:

@@ -9,8 +9,9 @@ import pytest
 from p1meter.meter import Reason, Rejected, verdict
 from p1meter.meter.checksum import bcc, crc16_arc
 from p1meter.meter.frames import Frame, FrameFinder
+from tests.simulation.checksum import crc16
 
-from .composing import BLOCK, HEAT_BLOCK, HOLLEY, NL2, block, checked, crc, nl5, unchecked, with_parity
+from .composing import BLOCK, HEAT_BLOCK, HOLLEY, NL2, block, checked, nl5, unchecked, with_parity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,7 +85,7 @@ def test_lines_may_end_without_cr() -> None:
         bare = telegram.replace(b"\r", b"")
         assert story(find(bare + bare)) == [bare, bare]
     body = NL5.partition(b"!")[0].replace(b"\r", b"") + b"!"
-    own_checksum = body + b"%04X\n" % crc(body)
+    own_checksum = body + b"%04X\n" % crc16(body)
     assert story(find(own_checksum)) == [own_checksum]
     assert reasons(find(own_checksum.replace(b"\n", b"\r\n"))) == [Reason.CRC]
 

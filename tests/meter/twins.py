@@ -9,6 +9,8 @@ from decimal import Decimal
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.simulation.checksum import crc16
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,16 +29,6 @@ class Twin(NamedTuple):
     time: str | None
     rows: str
     country: str | None = None
-
-
-def crc16(data: bytes) -> int:
-    """CRC-16/ARC, bit by bit: DSMR 5.0.2 P1 §5.2."""
-    register = 0
-    for octet in data:
-        register ^= octet
-        for _ in range(8):
-            register = register >> 1 ^ 0xA001 if register & 1 else register >> 1
-    return register
 
 
 def telegram(ident: str, *lines: str, checksum: bool = True, style: str = "04X") -> bytes:

@@ -3,14 +3,13 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 import logging
 import time
 from typing import TYPE_CHECKING
 
 from ..meter import Reader, Reason, ReceivedAt, Rejected, Telegram
 from ..meter.iec62056 import OpticalSettings, OpticalTiming, ReadOut, Step
-from .stream import LinkState
+from .stream import LinkState, StateReport, utc_now
 from .transport import (
     LineSettings,
     Transport,
@@ -22,6 +21,7 @@ from .transport import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,10 +34,6 @@ _IGNORED_ENOUGH = 2
 
 ATTEMPTS = 4
 """How often a meter is asked before it is left alone until the next tick."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _line(baud: int) -> LineSettings:
@@ -65,7 +61,7 @@ class Dialogue:
         *,
         on_items: Callable[[list[Telegram | Rejected]], None],
         on_state: Callable[[LinkState, TransportError | None], None],
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
         interval: float = 60.0,
         offset: float | None = None,
         timing: OpticalTiming | None = None,
@@ -88,12 +84,11 @@ class Dialogue:
         self._settings = settings
         self._reader = reader
         self._on_items = on_items
-        self._on_state = on_state
+        self._report = StateReport(on_state)
         self._clock = clock
         self._interval = interval
         self._offset = offset
         self._timing = timing or OpticalTiming()
-        self._reported: tuple[LinkState, str | None] | None = None
         self._keeps_speed = not has_line_settings(port)
         self._sends_bcc = False
         self._ignored = 0
@@ -244,12 +239,6 @@ class Dialogue:
             if err.kind is not TransportErrorKind.NOT_A_PORT:
                 raise
             raise _CannotSwitchError from err
-
-    def _report(self, state: LinkState, error: TransportError | None) -> None:
-        reported = (state, None if error is None else error.kind)
-        if reported != self._reported:
-            self._reported = reported
-            self._on_state(state, error)
 
 
 async def _read(transport: Transport, deadline: float) -> bytes:

@@ -60,8 +60,25 @@ def silence_limit(interval: float | None) -> float:
     return max(_SHORTEST_SILENCE, _SILENT_INTERVALS * (_ASSUMED_INTERVAL if interval is None else interval))
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """Return the time of day (UTC)."""
     return datetime.now(UTC)
+
+
+class StateReport:
+    """Tells every change of the state, or of the kind of error, once: not every attempt."""
+
+    def __init__(self, on_state: Callable[[LinkState, TransportError | None], None]) -> None:
+        """Start with nothing told to `on_state`."""
+        self._on_state = on_state
+        self._told: tuple[LinkState, str | None] | None = None
+
+    def __call__(self, state: LinkState, error: TransportError | None) -> None:
+        """Tell how it stands, if that is news."""
+        told = (state, None if error is None else error.kind)
+        if told != self._told:
+            self._told = told
+            self._on_state(state, error)
 
 
 class Stream:
@@ -75,7 +92,7 @@ class Stream:
         *,
         on_items: Callable[[list[Telegram | Rejected]], None],
         on_state: Callable[[LinkState, TransportError | None], None],
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Prepare; nothing is opened before ``run``.
 
@@ -91,10 +108,9 @@ class Stream:
         self._settings = settings
         self._reader = reader
         self._on_items = on_items
-        self._on_state = on_state
+        self._report = StateReport(on_state)
         self._clock = clock
         self._retry_delays = _ESPHOME_RETRY_DELAYS if scheme_of(port).startswith("esphome") else _RETRY_DELAYS
-        self._reported: tuple[LinkState, str | None] | None = None
         self._gaps: deque[float] = deque(maxlen=_GAPS_KEPT)
         self._last_telegram: float | None = None
         self._failures = 0
@@ -188,9 +204,3 @@ class Stream:
         if self._pending:
             self._pending = False
             self._hand_out(self._reader.close())
-
-    def _report(self, state: LinkState, error: TransportError | None) -> None:
-        reported = (state, None if error is None else error.kind)
-        if reported != self._reported:
-            self._reported = reported
-            self._on_state(state, error)
