@@ -1,6 +1,19 @@
 """Telegrams composed by hand for the tests of frames; the checksums are worked out bit by bit, not by our code."""
 
+import random
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
+
 from tests.simulation.checksum import crc16
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = bytes(range(16))
+USUAL = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
 
 
 def block_check(data: bytes) -> bytes:
@@ -29,6 +42,26 @@ def block(ident: str, data: str) -> bytes:
 def with_parity(data: bytes) -> bytes:
     """What 7E1 looks like when it is read as 8N1."""
     return bytes(byte | (byte.bit_count() % 2 << 7) for byte in data)
+
+
+def seal(text: bytes, counter: int = 1, control: int = 0x30, key: bytes = KEY) -> bytes:
+    """The encrypted frame of a telegram, under the usual authentication key."""
+    title = b"SAGtest1"
+    number = counter.to_bytes(4)
+    sealer = Cipher(AES(key), GCM(title + number)).encryptor()
+    sealer.authenticate_additional_data(bytes([control]) + USUAL)
+    content = bytes([control]) + number + sealer.update(text) + sealer.finalize() + sealer.tag[:12]
+    return b"\xdb\x08" + title + b"\x82" + len(content).to_bytes(2) + content
+
+
+def one_bit_errors(count: int, seed: int = 1) -> Iterator[tuple[bytes, bytes]]:
+    """Pairs of encrypted frames, each with a counter of its own: a good one, and one with one wrong bit anywhere."""
+    chance = random.Random(seed)
+    for number in range(count):
+        text = checked(f"/TST5\n\n1-0:1.8.0({number:06}.000*kWh)\n!")
+        frame = bytearray(seal(text, 2 * number + 1))
+        frame[chance.randrange(len(frame))] ^= 1 << chance.randrange(8)
+        yield seal(text, 2 * number), bytes(frame)
 
 
 def nl5(second: int = 0, gas: str = "00107.123") -> bytes:

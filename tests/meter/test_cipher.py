@@ -1,20 +1,16 @@
 """Encrypted frames: opened with the right key, refused in words without it, found among damage."""
 
 import itertools
+import random
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import GCM
 import pytest
 
-from p1meter.meter import DecryptionKeys, Reason, Rejected
+from p1meter.meter import DecryptionKeys, Reader, Reason, Rejected, Telegram
 from p1meter.meter.cipher import decrypt
 from p1meter.meter.frames import Frame, FrameFinder
 
-from .composing import NL2, checked, nl5
+from .composing import KEY, NL2, USUAL, checked, nl5, one_bit_errors, seal
 
-KEY = bytes(range(16))
-USUAL = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
 OTHER = bytes(range(16, 32))
 TEXT = b"/Lux5\\253769484_A\r\n\r\n1-3:0.2.8(42)\r\n0-0:1.0.0(200706104157S)\r\n1-0:1.8.0(000025.653*kWh)\r\n!E6EA\r\n"
 # Made with another program, from TEXT, KEY, the usual authentication key and counter 1.
@@ -26,15 +22,6 @@ VECTOR = bytes.fromhex(
 SHORT, CONTENT = VECTOR[:10], VECTOR[11:]
 # The same content with its length (0x71) in each of the four forms.
 LENGTHS = {"one byte": b"\x71", "81": b"\x81\x71", "82": b"\x82\x00\x71", "83": b"\x83\x00\x00\x71"}
-
-
-def seal(text: bytes, counter: int = 1, control: int = 0x30, key: bytes = KEY) -> bytes:
-    title = b"SAGtest1"
-    number = counter.to_bytes(4)
-    sealer = Cipher(AES(key), GCM(title + number)).encryptor()
-    sealer.authenticate_additional_data(bytes([control]) + USUAL)
-    content = bytes([control]) + number + sealer.update(text) + sealer.finalize() + sealer.tag[:12]
-    return b"\xdb\x08" + title + b"\x82" + len(content).to_bytes(2) + content
 
 
 def find(*pieces: bytes, keys: DecryptionKeys | None = None) -> list[Frame | Rejected]:
@@ -173,6 +160,46 @@ def test_keys_are_16_bytes_and_never_printed() -> None:
 def test_what_is_no_frame_cannot_be_decrypted() -> None:
     with pytest.raises(ValueError, match="not an encrypted frame"):
         decrypt(TEXT, DecryptionKeys(KEY))
+
+
+def keys_refused_in_a_row(items: list[Telegram | Rejected]) -> int:
+    """How many of them follow each other without a telegram between."""
+    longest = row = 0
+    for item in items:
+        row = 0 if isinstance(item, Telegram) else row + (item.reason is Reason.KEY)
+        longest = max(longest, row)
+    return longest
+
+
+def test_ten_thousand_wrong_bits_cost_no_good_frame_and_look_like_no_wrong_key() -> None:
+    reader = Reader(DecryptionKeys(KEY))
+    items: list[Telegram | Rejected] = []
+    for good, damaged in one_bit_errors(10_000):
+        items += reader.feed(good + damaged)
+    items += reader.feed(seal(TEXT)) + reader.close()
+    telegrams = [item for item in items if isinstance(item, Telegram)]
+    assert [item.readings["import_total"].value for item in telegrams[:-1]] == list(range(10_000))
+    assert telegrams[-1].raw == TEXT
+    assert {item.reason for item in items if isinstance(item, Rejected)} == {
+        Reason.KEY,
+        Reason.GARBAGE,
+        Reason.TRUNCATED,
+        Reason.UNSUPPORTED,
+    }
+    # Three well-framed failures in a row are what a wrong key is made of.
+    assert keys_refused_in_a_row(items) < 3
+
+
+def test_half_a_minute_of_noise_between_encrypted_frames_looks_like_no_wrong_key() -> None:
+    chance = random.Random(2)
+    keys = DecryptionKeys(KEY)
+    for _ in range(20):
+        reader = Reader(keys)
+        burst = chance.randbytes(30 * 400)
+        items = [item for at in range(0, len(burst), 97) for item in reader.feed(burst[at : at + 97])]
+        items += reader.feed(seal(TEXT)) + reader.feed(seal(TEXT, 2)) + reader.close()
+        assert keys_refused_in_a_row(items) < 3
+        assert any(isinstance(item, Telegram) for item in items)
 
 
 # Elgama: an ident line, then cipher text without tag and title.

@@ -183,6 +183,18 @@ def test_without_a_checksum_every_line_must_be_whole(line: str) -> None:
     assert story(find(telegram)) == [(Reason.TRUNCATED, telegram)]
 
 
+@pytest.mark.parametrize("line", ["1-1:0.5.1.2(80.000*kW)", "U-I 1(229.5)(003.1)", "SNUMB(011076)", "()"])
+def test_a_block_with_its_check_may_call_a_value_as_it_likes(line: str) -> None:
+    whole = block("/TST5METER", f"{line}\n1.8.0(1*kWh){line}\n!\n")
+    assert story(find(whole)) == [whole]
+
+
+@pytest.mark.parametrize("line", ["U-I 1(229.5)", "SNUMB(011076)", "()"])
+def test_a_block_without_its_check_may_not(line: str) -> None:
+    file = block("/TST5METER", f"1.8.0(1*kWh)\n{line}1.7.0(1*kW)\n!\n")[:-2]
+    assert story(find(file)) == [(Reason.TRUNCATED, file)]
+
+
 def test_without_a_checksum_nothing_is_not_a_telegram() -> None:
     for empty in (unchecked("/ISk5\\2MT382-1003\n\n!"), block("/ISk5MT174-0001", "!\n"), block("/ISk5MT174-0001", "")):
         assert story(find(empty)) == [(Reason.TRUNCATED, empty)]
@@ -291,6 +303,37 @@ def test_what_looks_like_an_end_or_a_start_within_a_damaged_telegram_is_neither(
     head, tail = NL5[:60], NL5[60:]
     damaged = head + b"\r\n" + line + tail
     assert story(find(damaged + NL5)) == [(Reason.CRC, damaged), NL5]
+
+
+# Tag, system title, length, security control and frame counter, by chance: 8000 bytes would follow.
+HEADER = b"\xdb\x08title123\x82\x1f\x40\x30\x00\x00\x00\x01"
+
+
+@pytest.mark.parametrize(
+    "telegram", [NL5, HOLLEY, BLOCK, NL2, with_parity(NL5)], ids=["5", "holley", "block", "2", "7E1"]
+)
+def test_what_looks_encrypted_within_a_cut_telegram_swallows_nothing(telegram: bytes) -> None:
+    cut = NL5[:100] + HEADER + b"cut\r\n"
+    stream = cut + telegram * 3
+    refused = [(Reason.TRUNCATED, cut[:100]), (Reason.TRUNCATED, cut[100:])]
+    # What has a checksum is found at once, not after the 8000 bytes.
+    if telegram in {NL5, HOLLEY, with_parity(NL5)}:
+        assert story(FrameFinder().feed(stream)) == [*refused, telegram, telegram, telegram]
+    assert story(find(stream)) == [*refused, telegram, telegram, telegram]
+    assert story(find(*(stream[at : at + 1] for at in range(len(stream))))) == story(find(stream))
+
+
+def test_what_looks_encrypted_ends_within_the_next_telegram() -> None:
+    for missing in range(1, 200):
+        # So many bytes of the telegram are taken for its last ones.
+        noise = HEADER + b"0" * (8000 + 13 - len(HEADER) - missing - 2) + b"\r\n"
+        for head in (b"", NL5[:100]):
+            stream = head + noise + NL5 + NL2
+            end = len(head) + 8013
+            for pieces in ([stream], [stream[:end], stream[end:]]):
+                found = story(find(*pieces))
+                assert found[-2:] == [NL5, NL2]
+                assert all(item[0] is Reason.TRUNCATED for item in found[:-2] if not isinstance(item, bytes))
 
 
 def test_what_is_left_at_the_end_or_when_it_falls_silent_is_refused_once() -> None:
@@ -421,6 +464,22 @@ def test_a_block_in_a_file_may_end_with_its_exclamation_mark() -> None:
     assert isinstance(frame, Frame)
     assert not frame.checksum
     assert reasons(find(BLOCK[:-5] + b"!12\r\n" + NL5)) == [Reason.TRUNCATED, None]
+
+
+def test_a_block_that_lost_its_stx_is_still_checked() -> None:
+    body = BLOCK.replace(b"\x02", b"")
+    (whole,), (frame,) = find(BLOCK), find(body)
+    assert isinstance(whole, Frame)
+    assert frame == Frame(body, whole.text, checksum=True)
+    assert story(find(body + BLOCK)) == [body, BLOCK]
+    # A digit that is another one: every line is whole, only the block check tells.
+    damaged = body.replace(b"0008048", b"0009048", 1)
+    assert story(find(damaged)) == [(Reason.CRC, damaged)]
+    assert story(find(damaged + NL5)) == [(Reason.CRC, damaged), NL5]
+    assert story(find(damaged[:-1], damaged[-1:], NL5)) == [(Reason.CRC, damaged), NL5]
+    assert story(find(with_parity(damaged))) == [(Reason.CRC, with_parity(damaged))]
+    # Cut after ETX.
+    assert story(find(damaged[:-1])) == [(Reason.TRUNCATED, damaged[:-1])]
 
 
 def test_a_block_is_timed_out_without_an_end() -> None:

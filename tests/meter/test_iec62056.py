@@ -85,6 +85,7 @@ def test_a_read_out_in_mode_c() -> None:
     # Five characters of ten bits at 300 bit/s, and the margin; then the meter has 1.5 s, and half a second for luck.
     assert tuple(step) == (SIGN_ON, pytest.approx(5 / 30 + 0.1), 300, 2.0)
     talk.hear(IDENT)
+    assert talk.read_out.identified
     assert talk.state is State.ACKNOWLEDGING
     # The meter wants a pause of at least 0.2 s and at most 1.5 s, of which the acknowledgement takes 0.2 s.
     assert 0.2 <= talk.step.wait < 1.3
@@ -298,6 +299,7 @@ def test_nobody_answers() -> None:
     talk.silence()
     assert talk.state is State.DONE
     assert talk.refusal == (Reason.TIMEOUT, b"")
+    assert not talk.read_out.identified
 
 
 @pytest.mark.parametrize("answer", [b"hello\r\n", b"/TS\r\n", b"/TST5OPT", b"/123456\r\n", b"/tst5X\r\n"])

@@ -104,6 +104,10 @@ def test_what_differs_by_country() -> None:
     assert profile("be", None).limiter_unit == "kW"
     assert profile("be", None).tariff_name(2) == "night"
     assert profile("be", None).tariff_name(3) == "tariff_3"
+    # Seconds: a quarter of an hour, in Sweden an hour.
+    assert profile("be", None).demand_window == 900
+    assert profile("h1", None).demand_window == 3600
+    assert profile("h1", "FI").demand_window == 900
 
 
 def test_there_is_no_other_profile() -> None:

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from p1meter.meter import DecryptionKeys, Reader, Reason, ReceivedAt, Rejected, Telegram
 
-from .composing import NL2, checked, nl5
-from .test_cipher import KEY, TEXT, VECTOR
+from .composing import KEY, NL2, checked, nl5
+from .test_cipher import TEXT, VECTOR
 
 AT = ReceivedAt(17.5, datetime(2026, 11, 21, 1, 10, 4, tzinfo=UTC))
 LATER = ReceivedAt(18.5, datetime(2026, 11, 21, 1, 10, 5, tzinfo=UTC))

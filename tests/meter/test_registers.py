@@ -9,9 +9,8 @@ from p1meter.meter import REGISTERS, Register
 from p1meter.meter.profiles import profile
 from p1meter.meter.registers import name_for, options_for, unit_for
 
-REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "protocols.md"
-_SECTION = re.compile(r"### 5\.7 All keys(.*?)### 5\.|### 5\.7 All keys(.*?)\n## 6", re.DOTALL)
-
+REFERENCE = Path(__file__).with_name("keys.md")
+ORIGINAL = Path(__file__).resolve().parents[3] / "shared" / "protocols.md"
 
 NOTHING = "\N{EN DASH}"
 
@@ -47,18 +46,22 @@ def expanded(cell: str) -> list[str]:
     return keys
 
 
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of every line of the tables of registers."""
+    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:3] == "| `"]
+    return [cells for cells in found if len(cells) == 7]
+
+
 def reference() -> list[Row]:
-    found = _SECTION.search(REFERENCE.read_text())
-    assert found is not None
-    rows = []
-    for line in (found[1] or found[2]).splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("| `") and len(cells) == 7 and not cells[0].startswith("`last_month_"):
-            rows.append(Row(cells))
-    return rows
+    return [Row(cells) for cells in rows_of(REFERENCE.read_text()) if not cells[0].startswith("`last_month_")]
 
 
-@pytest.mark.skipif(not REFERENCE.is_file(), reason="needs ../shared/protocols.md")
+@pytest.mark.skipif(not ORIGINAL.is_file(), reason="needs ../shared/protocols.md")
+def test_our_copy_is_the_reference() -> None:
+    _, _, original = ORIGINAL.read_text().partition("### 5.7 All keys")
+    assert rows_of(REFERENCE.read_text()) == rows_of(original.partition("\n## 6")[0])
+
+
 def test_the_table_is_the_reference() -> None:
     rows = reference()
     assert len(rows) > 90
@@ -76,6 +79,37 @@ def test_the_table_is_the_reference() -> None:
                 assert register.enabled == row.enabled(key), key
     last_month = {key for key in REGISTERS if key.startswith("last_month_")}
     assert set(REGISTERS) - last_month == {key for row in rows for key in row.keys}
+
+
+def codes_of(cell: str) -> set[str]:
+    """`1.8.1…4` is four codes, `21/41/61.7.0` three. What is computed has none; brackets say something about them."""
+    codes = set()
+    cell = re.sub(r"\([^)]*\)", "", re.sub(r"\(computed\)[^;]*", "", cell))
+    for code in re.findall(r"(?:\d-[\dn]:)?[\dCF][\d/]*(?:\.[\dFn]+)+(?:…\d)?|\bF\b", cell):
+        base, _, last = code.partition("…")
+        ends = range(int(base[-1]), int(last) + 1) if last else [base[-1]]
+        for one in (f"{base[:-1]}{end}" for end in ends):
+            alternatives = re.search(r"\d+(?:/\d+)+", one)
+            for number in alternatives[0].split("/") if alternatives else [""]:
+                codes.add(one.replace(alternatives[0], number) if alternatives else one)
+    return codes
+
+
+def spelled(code: str) -> str:
+    """Codes of heat meters are written without a medium, and their totals without the last group."""
+    return re.sub(r"^6-0:|\.0$", "", code)
+
+
+def test_every_code_of_the_reference_is_in_the_table() -> None:
+    seen = 0
+    for cells in rows_of(REFERENCE.read_text()):
+        if cells[0].startswith(("`last_month_", "`relay_n", "`io_state_n")):
+            continue
+        ours = {spelled(code) for key in expanded(cells[0]) for code in REGISTERS[key].codes}
+        theirs = {spelled(code) for code in codes_of(cells[6]) if code != "0.0"}  # in the table it is 0.0.0
+        assert theirs <= ours, (cells[0], theirs - ours)
+        seen += len(theirs)
+    assert seen > 150
 
 
 def test_last_month_repeats_what_hungarian_meters_close_a_month_with() -> None:
@@ -155,10 +189,26 @@ def test_a_tariff_is_named_as_people_there_name_it(country: str, expected: tuple
 
 def test_a_third_tariff_has_a_number_everywhere() -> None:
     assert name_for(REGISTERS["import_tariff_3"], profile("nl5", None)) == "import_tariff"
+    assert name_for(REGISTERS["import_tariff_3"], profile("be", None)) == "import_tariff_be"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["import_total", "export_total", "power_import", "power_export_l2", "energy_combined", "reactive_export_total"],
+)
+def test_import_and_export_have_belgian_words_on_belgian_meters(key: str) -> None:
+    usual = name_for(REGISTERS[key], profile("nl5", None))
+
+    assert name_for(REGISTERS[key], profile("be", None)) == f"{usual}_be"
+    assert name_for(REGISTERS[key], profile("be-ie", None)) == f"{usual}_be"
+    assert name_for(REGISTERS[key], profile("generic", "BE")) == f"{usual}_be"
+    assert name_for(REGISTERS[key], profile("nl5", "BE")) == usual
+    assert name_for(REGISTERS[key], profile("lu", None)) == usual
 
 
 def test_other_names_are_the_same_everywhere() -> None:
     assert name_for(REGISTERS["voltage_l1"], profile("be", None)) == "voltage_phase"
+    assert name_for(REGISTERS["demand_month_peak"], profile("be", None)) == "demand_month_peak"
     assert name_for(REGISTERS["reactive_import_tariff_1"], profile("nl5", None)) == "reactive_import_tariff"
 
 

@@ -82,7 +82,10 @@ def test_a_number_and_its_unit(sent: str, value: str, unit: str | None) -> None:
     assert number_with_unit(sent) == (Decimal(value), unit)
 
 
-@pytest.mark.parametrize("sent", ["", "ON", "07D0", "1A2B", "12kFoo", "*kWh", "088*C&082*C", "1*kilowatthour"])
+@pytest.mark.parametrize(
+    "sent",
+    ["", "ON", "07D0", "1A2B", "12kFoo", "*kWh", "088*C&082*C", "1*kilowatthour", "261121120000W", "260721120000S"],
+)
 def test_no_number_with_unit(sent: str) -> None:
     assert number_with_unit(sent)[0] is None
 
@@ -174,6 +177,7 @@ def test_a_message(sent: str, expected: str | None) -> None:
         ("19-01-01 00:00:00", "2019-01-01T00:00:00+01:00"),
         ("20240111 09:35:00", "2024-01-11T09:35:00+01:00"),
         ("2017-01-18&01:36:47", "2017-01-18T01:36:47+01:00"),
+        ("16-02-29,18:00", "2016-02-29T18:00:00+01:00"),
         (" 170102192002W ", "2017-01-02T19:20:02+01:00"),
     ],
 )

@@ -1,7 +1,9 @@
 """Bytes to telegrams: pure, without I/O and without Home Assistant."""
 
 from .cipher import DecryptionKeys
+from .foreign import Foreign, Recogniser
 from .frames import Reason, ReceivedAt, Rejected
+from .history import HistoryKind, HistoryRow
 from .iec62056 import OpticalSettings, OpticalTiming
 from .obis import Obis
 from .profiles import Profile
@@ -12,6 +14,9 @@ from .telegram import MBusDevice, Reading, Telegram
 __all__ = [
     "REGISTERS",
     "DecryptionKeys",
+    "Foreign",
+    "HistoryKind",
+    "HistoryRow",
     "MBusDevice",
     "Obis",
     "OpticalSettings",
@@ -21,6 +26,7 @@ __all__ = [
     "Reading",
     "Reason",
     "ReceivedAt",
+    "Recogniser",
     "Register",
     "Rejected",
     "Telegram",

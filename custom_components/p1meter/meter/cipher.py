@@ -23,7 +23,7 @@ _COUNTER_SIZE = 4
 _TAG_SIZE = 12
 _KEY_SIZE = 16
 # The same for every meter in Luxembourg.
-_USUAL_AUTHENTICATION_KEY = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
+USUAL_AUTHENTICATION_KEY = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class NoKeyError(Exception):
 
 
 class WrongKeyError(Exception):
-    """The frame does not open with these keys; the text says which is wrong."""
+    """The frame does not open with these keys; the text says which is wrong: `encryption` or `authentication`."""
 
 
 class UnauthenticatedError(Exception):
@@ -84,7 +84,7 @@ def decrypt(frame: bytes, keys: DecryptionKeys | None) -> bytes:
         raise NoKeyError
     counter, tag = frame[counter_at : counter_at + _COUNTER_SIZE], frame[-_TAG_SIZE:]
     opener = Cipher(AES(keys.encryption), GCM(title + counter, tag, min_tag_length=_TAG_SIZE)).decryptor()
-    opener.authenticate_additional_data(control + (keys.authentication or _USUAL_AUTHENTICATION_KEY))
+    opener.authenticate_additional_data(control + (keys.authentication or USUAL_AUTHENTICATION_KEY))
     text = opener.update(frame[counter_at + _COUNTER_SIZE : -_TAG_SIZE])
     try:
         return text + opener.finalize()

@@ -18,7 +18,7 @@ CHECKED = {
 }
 """Registers in which not every number is a value."""
 
-PARTS_OF_TIME = {"1-0:0.9.1", "1-0:0.9.2", "1-0:0.1.2", "1-0:0.1.3"}
+PARTS_OF_TIME = {f"{medium}:{part}" for medium in ("1-0", "1-1") for part in ("0.9.1", "0.9.2", "0.1.2", "0.1.3")}
 """Times and dates that are one point in time together."""
 
 _CURRENT = 255  # F = 255 is the value of now, and E = 255 the total (IEC 62056-61 §5)
@@ -26,6 +26,7 @@ _ID = (96, 1)  # except that 96.1.255 is an id of its own
 _CHANNELS = range(1, 10)
 _OTHER_MEDIA = range(6, 10)  # heat, gas, cold water, hot water
 _OTHER_CHANNEL = 10
+_CLOSED = {"energy", "reactive_energy", "power", "reactive_power", "apparent_power"}
 
 
 class Code(NamedTuple):
@@ -107,16 +108,37 @@ def _part(obis: Obis) -> str:
 def _code_of(obis: Obis, name: str, part: str, channel: int | None) -> Code:
     known = bool(channel) or name in _KNOWN or name.replace("1-1:", "1-0:") in _KNOWN
     past = obis.f not in {None, _CURRENT} or obis.manual
-    found = _INDEX.get(name)
-    other = 0
-    if found is None and name.startswith("1-1:"):
-        # Some meters number the electricity channel 1; what has a meaning of its own there is in the table.
-        found = _INDEX.get(f"1-0:{part}")
-        other = _OTHER_CHANNEL
+    found = _find(name)
     if found is None or past or name in PARTS_OF_TIME:
         return Code(obis, name, part, None, 0, channel, past, None, known)
     register, rank = found
     units = None
     if register.quantity is not None and register.key not in CHECKED:
         units = UNITS.get(register.quantity)
-    return Code(obis, name, part, register.key, rank + other, channel, past, units, known)
+    return Code(obis, name, part, register.key, rank, channel, past, units, known)
+
+
+def _find(name: str) -> tuple[Register, int] | None:
+    """Return the register that a complete code belongs to, and its rank there."""
+    found = _INDEX.get(name)
+    if found is None and name.startswith("1-1:"):
+        # Some meters number the electricity channel 1; what has a meaning of its own there is in the table.
+        found = _INDEX.get(name.replace("1-1:", "1-0:"))
+        return None if found is None else (found[0], found[1] + _OTHER_CHANNEL)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def closed_register(name: str) -> Register | None:
+    """Return the register of the electricity meter that a code is for, if its value is kept at the end of a period."""
+    found = _find(name)
+    if found is None:
+        return None
+    register, _ = found
+    is_kept = register.role in {"total", "peak"} and register.quantity in _CLOSED and register.device == "electricity"
+    return register if is_kept else None
+
+
+def current(item: Code) -> Code:
+    """Return what a code with `*00` stands for on a meter that marks the value of now by it (Pafal)."""
+    return code_of(item.obis._replace(f=None))._replace(obis=item.obis)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .codes import CHECKED, Code
-from .history import Stamp, average_peak, closing_values, month_peaks, power_failures
+from .history import LAST_MONTH, MONTHS, Stamp, average_peak, closing_values, month_peaks, power_failures
 from .mbus import split_stamped
 from .profiles import Profile, is_belgian_version
 from .readings import Reading, Value
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .lines import Object
+    from .slots import Closings
 
 NET = {
     "power": ("power_import", "power_export"),
@@ -29,7 +30,6 @@ BOTH_FUSES = "1-1:31.4.0"
 """The one object with two values: the limit for import and, below zero, for export (Luxembourg)."""
 
 LOGICAL_NAME = "0-0:42.0.0"
-MONTHS = "0-0:98.1.0"
 
 _ZERO = Decimal(0)
 _WATTS = {"W": Decimal(1), "kW": Decimal("1E+3"), "MW": Decimal("1E+6"), None: Decimal("1E+3")}
@@ -171,6 +171,15 @@ def _months(item: Code, groups: Sequence[str], stamp: Stamp) -> Iterator[Reading
         at, values = closing
         for key, (value, unit) in values.items():
             yield Reading(key, value, unit, at, item.obis, None)
+
+
+def closed(closings: Closings) -> Iterator[Reading]:
+    """Yield the closing values of the newest period that the slots of a telegram hold, and when it was closed."""
+    if closings.last_reset is not None:
+        yield Reading("last_reset", closings.last_reset, None, None, None, None)
+    for one in closings.newest:
+        if one.key in LAST_MONTH:
+            yield Reading(LAST_MONTH[one.key], one.value, one.unit, one.at, one.obis, None)
 
 
 def net(key: str, readings: Mapping[str, Reading], *, two_way: bool) -> Reading | None:

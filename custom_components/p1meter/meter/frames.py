@@ -91,7 +91,16 @@ _EVENT = _pattern(_LINE_START + _IDENT, HEADER, _STRAY_END)
 # Where the input ends, the last start may be unfinished.
 _LAST_START = _pattern(_LINE_START + _IDENT, HEADER, _LINE_START + _UNFINISHED_IDENT, _UNFINISHED_HEADER)
 _LAST_EVENT = _pattern(_LINE_START + _IDENT, HEADER, _STRAY_END, _LINE_START + _UNFINISHED_IDENT, _UNFINISHED_HEADER)
-_ENCRYPTED_START = _pattern(HEADER)
+# Within what may be an encrypted frame: no cipher text looks like an ident line and the code of a data line.
+_IDENT_END = rb"(?:%b){1,4}[\x02\x82]?" % _EOL
+_CODE_TEXT = rb"[0-9\xb0-\xb9.:*\xaa&\xa6CF\xc3\xc6-]"
+_PLAIN_WITHIN = _LINE_START + rb"[/\xaf]%b{3,127}%b%b{1,23}\(" % (IDENT_TEXT, _IDENT_END, _CODE_TEXT)
+_START_WITHIN = _pattern(HEADER, _PLAIN_WITHIN)
+_PLAIN_START_WITHIN = _pattern(_PLAIN_WITHIN)
+_UNFINISHED_WITHIN = _pattern(
+    _LINE_START + rb"[/\xaf]%b{0,127}\r?\Z" % IDENT_TEXT,
+    _LINE_START + rb"[/\xaf]%b{3,127}%b\r?%b{0,23}\Z" % (IDENT_TEXT, _IDENT_END, _CODE_TEXT),
+)
 _UNFINISHED_ENCRYPTED_START = _pattern(_UNFINISHED_HEADER)
 _SLASH = _pattern(rb"[/\xaf]")
 _LONGEST_HEAD_PART = 18
@@ -281,21 +290,30 @@ class FrameFinder:
         """In an encrypted frame: wait for all of it, then open it."""
         buffer, size = self._buffer, self._size
         if len(buffer) < size:
-            if not self._closing:
+            if not self._closing and not self._holds_telegram():
                 return False
-            if not self._restart(_ENCRYPTED_START, len(buffer)):
+            if not self._restart(_START_WITHIN, len(buffer), only_first=True):
                 self._refuse(_TIMEOUT, len(buffer))
             return True
         verdict = self._decrypt(bytes(buffer[:size]))
         if isinstance(verdict, Frame):
             self._accept(verdict, size)
-        elif not self._restart(_ENCRYPTED_START, size):
+        elif not self._restart(_START_WITHIN, size, only_first=True):
+            if not self._closing and (begun := _UNFINISHED_WITHIN.search(buffer, 1)) and begun.start() < size:
+                return False
             # Where bytes were lost, the end of this frame holds the start of the next.
             next_start = _UNFINISHED_ENCRYPTED_START.search(buffer, size - _LONGEST_UNFINISHED_HEADER)
             if next_start and verdict.reason is Reason.KEY:
                 size = min(size, next_start.start())
             self._refuse(verdict, size)
         return True
+
+    def _holds_telegram(self) -> bool:
+        """Return whether a plain telegram came whole while the end of the encrypted frame is awaited: it was none."""
+        start = _PLAIN_START_WITHIN.search(self._buffer, 1)
+        end = start and _END_LINE.search(self._buffer, start.end())
+        verdict = check(bytes(self._buffer[start.start() : end.end()])) if start and end else None
+        return isinstance(verdict, Frame) and verdict.checksum
 
     def _decrypt(self, raw: bytes) -> Frame | Refusal:
         try:
@@ -357,9 +375,11 @@ class FrameFinder:
         """Return how much there is up to this end: a block's ETX and BCC follow its `!`. None: they may still come."""
         buffer = self._buffer
         size = end.end()
-        if buffer[end.start() : size].strip(_IDLE_BYTES) != b"!" or not BLOCK_START.search(buffer, 0, size):
-            return size
         following = buffer[size : size + 2]
+        if buffer[end.start() : size].strip(_IDLE_BYTES) != b"!":
+            return size
+        if not following.startswith(ETX) and not BLOCK_START.search(buffer, 0, size):
+            return size
         is_open = following in (b"", ETX) and not self._closing
         return None if is_open else size + len(following) * following.startswith(ETX)
 
@@ -381,7 +401,7 @@ class FrameFinder:
             self._begins_line = False
         return True
 
-    def _restart(self, starts: re.Pattern[bytes], limit: int) -> bool:
+    def _restart(self, starts: re.Pattern[bytes], limit: int, *, only_first: bool = False) -> bool:
         """Go on at the last of the `starts` before `limit`, refusing what it cuts off; False if there is none."""
         raw = bytes(self._buffer[: limit + _REACH])
         cut = 0
@@ -394,7 +414,7 @@ class FrameFinder:
                 continue
             self._items.append(_NO_END.of(raw[cut:position]))
             cut = position
-            if encrypted:
+            if encrypted or only_first:
                 break
         if cut:
             self._drop(cut)

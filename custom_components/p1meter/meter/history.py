@@ -1,19 +1,128 @@
-"""The lines that hold a list: power failures, month peaks, closing values of a month."""
+"""What a meter tells of the past: power failures, month peaks, closing values."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from .values import number_with_unit
+from .codes import code_of
+from .lines import of_this_meter
+from .registers import REGISTERS
+from .slots import closings
+from .values import Clock, number_with_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .obis import Obis
+    from .slots import Closing
+    from .telegram import Telegram
 
 type Stamp = Callable[[str], datetime | None]
 """Reads a stamp; None for what is no date, or one before there were such meters."""
 
+FAILURES = "1-0:99.97.0"
+"""The code of the power failure log."""
+MONTHS = "0-0:98.1.0"
+"""The code of the month peaks in Belgium, and of the closing values of last month in Hungary."""
+
+
+def _last_month_of(key: str) -> str:
+    """Return what the closing value of a register at the end of last month is called; peaks have a shorter name."""
+    short = key.replace("demand_month_peak", "demand_import").replace("demand_export_peak", "demand_export")
+    return f"last_month_{short}"
+
+
+LAST_MONTH = {key: name for key in REGISTERS if (name := _last_month_of(key)) in REGISTERS}
+"""The registers that have another one for their closing value at the end of last month, and its key."""
+
+_REGISTER_OF = {name: key for key, name in LAST_MONTH.items()}
 _LONGEST_FAILURE = 10 * 366 * 86400  # some firmware writes about 2**31 seconds
 _MONTHS = 12
 _CAPTURE_DIGITS = 6
 _WATT = Decimal("0.001")
+
+
+class HistoryKind(StrEnum):
+    """What a row of the past is."""
+
+    MONTH = "month"
+    """The reading of a register at the end of a period."""
+    DEMAND_MONTH = "demand_month"
+    """The highest mean power within a period."""
+    POWER_FAILURE = "power_failure"
+    """A long power failure."""
+
+
+class HistoryRow(NamedTuple):
+    """One thing of the past.
+
+    Attributes:
+        kind: What it is.
+        key: The register whose value it is; `power_failure_log` for a power failure.
+        obis: The code it was sent under.
+        at: The end of the period or of the power failure, aware; None if the meter does not say.
+        occurred: When the peak was reached, or the power failure began; None where there is none.
+        value: What it was; None for a power failure, and for a month without a peak.
+        unit: Of the value.
+        duration_s: How long the power failure took, in seconds.
+        manual: Whether the period was closed by hand, and not by the clock.
+    """
+
+    kind: HistoryKind
+    key: str
+    obis: Obis
+    at: datetime | None
+    occurred: datetime | None
+    value: Decimal | None
+    unit: str | None
+    duration_s: int | None = None
+    manual: bool = False
+
+
+def rows(telegram: Telegram) -> list[HistoryRow]:
+    """Return everything that a telegram tells of the past, each kind of line from the oldest to the newest.
+
+    What cannot be brought into the order of time is left out.
+    """
+    clock, offset = Clock(telegram.zone), telegram.profile.winter_offset
+    objects = of_this_meter([(code_of(obis), groups) for obis, groups in telegram.objects], telegram.ident)
+    found = [_closing_row(one) for one in closings(objects, telegram.readings, clock, offset).all]
+    for item, groups in objects:
+        if item.name == MONTHS:
+            found += _months(item.obis, groups, clock, offset)
+        elif item.name == FAILURES:
+            found += _failures(item.obis, groups, partial(clock.capture, winter_offset=offset))
+    return found
+
+
+def _closing_row(one: Closing) -> HistoryRow:
+    kind = HistoryKind.DEMAND_MONTH if one.is_peak else HistoryKind.MONTH
+    unit = one.unit or REGISTERS[one.key].unit
+    return HistoryRow(kind, one.key, one.obis, one.at, one.occurred, one.value, unit, manual=one.obis.manual)
+
+
+def _months(obis: Obis, groups: Sequence[str], clock: Clock, offset: int) -> Iterator[HistoryRow]:
+    stamp = partial(clock.capture, winter_offset=offset)
+    for peak in month_peaks(groups, stamp) or ():
+        # Of the stamp only the day counts: it is over at midnight.
+        at = clock.date_and_time(peak.closed, "0000")
+        unit = peak.unit or REGISTERS["demand_month_peak"].unit
+        yield HistoryRow(HistoryKind.DEMAND_MONTH, "demand_month_peak", obis, at, peak.at, peak.value, unit)
+    at, values = closing_values(groups, stamp) or (None, {})
+    for key, (value, unit) in values.items():
+        register = _REGISTER_OF[key]
+        kind = HistoryKind.DEMAND_MONTH if REGISTERS[register].role == "peak" else HistoryKind.MONTH
+        yield HistoryRow(kind, register, obis, at, None, value, unit)
+
+
+def _failures(obis: Obis, groups: Sequence[str], stamp: Stamp) -> Iterator[HistoryRow]:
+    for end, duration in power_failures(groups, stamp):
+        seconds = int(duration)
+        began = end - timedelta(seconds=seconds)
+        yield HistoryRow(HistoryKind.POWER_FAILURE, "power_failure_log", obis, end, began, None, None, seconds)
 
 
 class PowerFailure(NamedTuple):

@@ -186,6 +186,11 @@ class ReadOut:
         self._repeated = b""
         self._refusal = _NO_DATA
 
+    @property
+    def identified(self) -> bool:
+        """Whether a meter has said who it is."""
+        return bool(self._ident)
+
     def start(self) -> Step:
         """Begin: the first step."""
         return self._wait(self._timing.settle)

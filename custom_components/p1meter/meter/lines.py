@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .codes import Code, code, heat_code
+from .codes import Code, code, current, heat_code
 from .obis import split_line
+from .slots import is_now
 from .values import UNITS, number_with_unit
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ type Object = tuple[Code, tuple[str, ...]]
 
 # What a heat meter that leaves the medium out cannot share with an electricity meter: its energy and its volume.
 _HEAT_UNITS = {"1-0:6.8.0": UNITS["energy"], "1-0:6.26.0": UNITS["volume"]}
+# Heat meters by their identification: Kamstrup Multical, Siemens 2WR5, Landis+Gyr Ultraheat.
+_HEAT_IDENTS = ("KAM MC", "SIEC2WR", "LUGCUH")
 _LONGEST_CODE = 23  # 255-255:255.255.255*255: what is longer is none, and not worth remembering
 
 
@@ -32,10 +35,7 @@ class Lines(NamedTuple):
 
 
 def take_apart(lines: Sequence[str]) -> Lines:
-    """Return the objects of a telegram's lines; what is no object is left out.
-
-    A heat meter leaves the medium out of its codes: 6.8 is reactive energy, unless it is in GJ or the like.
-    """
+    """Return the objects of a telegram's lines, its identification first; what is no object is left out."""
     objects: list[Object] = []
     places: list[int | None] = [None] * len(lines)
     end = len(lines)
@@ -62,9 +62,24 @@ def take_apart(lines: Sequence[str]) -> Lines:
                 # A value on a line of its own belongs to the object before it (DSMR 3.0 P1 §5.12).
                 places[last] = None
                 objects[-1] = (objects[-1][0], objects[-1][1] + more)
-    if objects and objects[0][0].obis.a is None and any(_is_heat(found, groups) for found, groups in objects):
-        objects = [(heat_code(found.obis) or found, groups) for found, groups in objects]
-    return Lines(objects, places, end)
+    return Lines(of_this_meter(objects, lines[0][1:]), places, end)
+
+
+def of_this_meter(objects: list[Object], ident: str) -> list[Object]:
+    """Return the objects with what their codes stand for on this meter.
+
+    A heat meter leaves the medium out of its codes: 6.8 is reactive energy, unless it is in GJ or the like, or the
+    identification is a heat meter's. And where `*00` is no past period, it is now.
+    """
+    if not objects:
+        return objects
+    if objects[0][0].obis.a is None and (
+        ident.startswith(_HEAT_IDENTS) or any(_is_heat(found, groups) for found, groups in objects)
+    ):
+        return [(heat_code(found.obis) or found, groups) for found, groups in objects]
+    if is_now(objects):
+        return [(current(found) if found.obis.f == 0 else found, groups) for found, groups in objects]
+    return objects
 
 
 def _groups(body: str) -> tuple[str, ...]:

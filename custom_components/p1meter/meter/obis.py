@@ -8,9 +8,10 @@ _NUMBER = "[0-9]{1,3}"
 _PART = rf"(?:{_NUMBER}|[CFLP])"
 # One firmware prints a full stop instead of the colon after B, in whole codes: in a short one the colon was lost.
 _AFTER_B = rf"(?::|\.(?={_PART}\.{_PART}\.{_NUMBER}))"
-_CODE = rf"(?:(?:{_NUMBER}-{_NUMBER}{_AFTER_B})?{_PART}\.{_PART}(?:\.{_NUMBER})?|F)(?:[*&]{_NUMBER})?"
+# Some write a full stop before F too: 1-1:0.5.1.2 (Landis+Gyr), 1-0:1.8.0.255.
+_CODE = rf"(?:(?:{_NUMBER}-{_NUMBER}{_AFTER_B})?{_PART}\.{_PART}(?:\.{_NUMBER})?|F)(?:[*&.]{_NUMBER})?"
 _CODE_PARTS = re.compile(
-    rf"(?:(?:({_NUMBER})-({_NUMBER}){_AFTER_B})?({_PART})\.({_PART})(?:\.({_NUMBER}))?|(F))(?:([*&])({_NUMBER}))?"
+    rf"(?:(?:({_NUMBER})-({_NUMBER}){_AFTER_B})?({_PART})\.({_PART})(?:\.({_NUMBER}))?|(F))(?:([*&.])({_NUMBER}))?"
 )
 _OBJECT = re.compile(rf"({_CODE})\(([^()\n]*(?:\)\([^()\n]*)*)\)")
 _CONTINUATION = re.compile(r"\(([^()\n]*(?:\)\([^()\n]*)*)\)")
@@ -20,6 +21,8 @@ _GROUPS = r"""(?:\([ "-'*-~]*+\))++"""
 _DATA_LINES = re.compile(
     rf"(?: *+\r*+\n|(?:{_CODE}{_GROUPS})++(?:(?: *+\r*+\n)++{_GROUPS})*+ *+\r*+\n)*+".encode(),
 )
+# The standard lets a maker name a value as he likes, in any characters but these four.
+_DATA_SETS = re.compile(rf"""(?: *+\r*+\n|(?:[ "-'*-.0-~]*+{_GROUPS})++ *+\r*+\n)*+""".encode())
 
 
 class Obis(NamedTuple):
@@ -108,3 +111,11 @@ def are_data_lines(text: bytes) -> bool:
     for a checksum where a meter sends none.
     """
     return _DATA_LINES.fullmatch(text) is not None
+
+
+def are_data_sets(text: bytes) -> bool:
+    """Return whether `text` is nothing but data sets (IEC 62056-21 §6), whatever their values are called.
+
+    This is what is asked of lines that a checksum vouches for.
+    """
+    return _DATA_SETS.fullmatch(text) is not None

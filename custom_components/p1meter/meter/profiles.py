@@ -27,6 +27,7 @@ class Profile:
         winter_offset: Hours from UTC of a stamp that ends in W; S is one more.
         limiter_unit: The unit of the power limit where none is sent.
         two_way: Whether one register counts import and export power, export below zero.
+        demand_window: Seconds over which the mean power is taken that people there pay for.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Profile:
     winter_offset: int = 1
     limiter_unit: str = "kW"
     two_way: bool = False
+    demand_window: int = 900
 
     def tariff_name(self, number: int) -> str:
         """Return the state that stands for a tariff's number: `low`, `day`, … or `tariff_3`."""
@@ -76,7 +78,7 @@ _TOTAL = "1-0:1.8.0"
 _TIME = "0-0:1.0.0"
 _NAME = "0-0:42.0.0"
 _HUNGARIAN = _TARIFFS | {"1-0:15.8.0", "0-0:96.50.68"}
-_IDS = frozenset({"0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "0-0:0.0.0", "1-0:0.0.0", "1-0:0.0.1"})
+_IDS = frozenset({"0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "0-0:0.0.0", "1-0:0.0.0", "1-0:0.0.1", "1-0:96.1.0"})
 _DATE_AND_TIME = frozenset({"1-0:0.9.1", "1-0:0.9.2"})
 
 
@@ -139,6 +141,8 @@ _KIND = {kind.name: kind for kind in _KINDS}
 # eMUCS-P1: 1 is day or full, 2 is night or reduced.
 _TARIFF_WORDS = {"NL": ("low", "normal"), "BE": ("day", "night")}
 _H1_COUNTRIES = {"SE", "DK", "FI"}
+# In Sweden the grid companies' power tariffs go by the hour, elsewhere by the quarter of an hour.
+_DEMAND_WINDOWS = {"SE": 3600}
 # Where winter time is UTC+2.
 _EASTERN = {"BG", "CY", "EE", "FI", "GR", "LT", "LV", "MD", "RO", "UA"}
 _BELGIAN_VERSION = re.compile(r"50\d{3}", re.ASCII)
@@ -164,7 +168,14 @@ def profile(name: str, country: str | None, version: str | None = None) -> Profi
     land = country if name == "h1" and country in _H1_COUNTRIES else kind.country or country
     winter_offset = 2 if land in _EASTERN else 1
     return Profile(
-        name, land, version, _TARIFF_WORDS.get(land or "", ()), winter_offset, kind.limiter_unit, kind.two_way
+        name,
+        land,
+        version,
+        _TARIFF_WORDS.get(land or "", ()),
+        winter_offset,
+        kind.limiter_unit,
+        kind.two_way,
+        _DEMAND_WINDOWS.get(land or "", 900),
     )
 
 

@@ -82,6 +82,8 @@ class Register:
 
 _ALTERNATIVES = re.compile(r"\w+(?:/\w+)+")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# Names that speak of import or export; those of last month are Hungarian only.
+_IMPORT_OR_EXPORT = re.compile(r"(?!last_month_).*(?:import|export|combined|absolute)")
 
 
 def _row(
@@ -144,7 +146,7 @@ _rare_about = partial(_row, enabled=False, diagnostic=True)
 
 
 def _closing(key: str, quantity: Quantity, role: Role, unit: str, numbers: str = "") -> Iterator[Register]:
-    """Yield what a Hungarian meter closed last month with: one line holds all of it."""
+    """Yield what a meter closed last month with: on one line in Hungary, in numbered slots elsewhere."""
     return _rare(key, quantity, role, unit, "0-0:98.1.0", numbers=numbers, derived=True)
 
 
@@ -224,7 +226,7 @@ _TABLE = (
     _rare("demand_apparent_export_current", "apparent_power", "instant", "kVA", "10.4.0"),
     _rare("demand_apparent_export_last", "apparent_power", "instant", "kVA", "10.5.0"),
 
-    # The closing values of last month, all on one Hungarian line
+    # The closing values of last month: on one line in Hungary, `code*NN` of the same registers elsewhere
     _closing("last_month_import_total", "energy", "total", "kWh"),
     _closing("last_month_import_tariff_{n}", "energy", "total", "kWh", numbers="12"),
     _closing("last_month_export_total", "energy", "total", "kWh"),
@@ -264,7 +266,7 @@ _TABLE = (
 
     # The meter itself
     _about("equipment_id", None, "text", None, "0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "0-0:0.0.0", "C.1.0",
-           "0.0.0", "0.0.1", "0-0:42.0.0", "0-n:96.1.0", "0-n:96.1.1", entity=False, hexadecimal=True),
+           "0.0.0", "0.0.1", "96.1.0", "0-0:42.0.0", "0-n:96.1.0", "0-n:96.1.1", entity=False, hexadecimal=True),
     _about("logical_device_name", None, "text", None, "0-0:42.0.0", entity=False, hexadecimal=True, derived=True),
     _rare_about("ean", None, "text", None, "0-0:96.1.2", "0-n:96.1.2", hexadecimal=True),
     _about("dsmr_version", None, "text", None, "1-3:0.2.8", "0-0:96.1.4"),
@@ -320,13 +322,15 @@ def name_for(register: Register, profile: Profile) -> str:
     """Return the translation key of a register's name in the words of the meter's country.
 
     The tariffs are `import_tariff_low` in the Netherlands, `import_tariff_day` in Belgium, and elsewhere
-    `import_tariff` with its number as placeholder; export alike.
+    `import_tariff` with its number as placeholder; export alike. What else speaks of import or export ends in `_be` in
+    Belgium, where grid companies have other words for both than in the Netherlands.
     """
     if register.name in {"import_tariff", "export_tariff"}:
         word = profile.tariff_name(int(register.placeholders["n"]))
         if not word.startswith("tariff_"):
             return f"{register.name}_{word}"
-    return register.name
+    speaks_of_them = _IMPORT_OR_EXPORT.match(register.name) is not None
+    return f"{register.name}_be" if profile.country == "BE" and speaks_of_them else register.name
 
 
 def unit_for(register: Register, profile: Profile) -> str | None:

@@ -15,13 +15,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from .codes import CHECKED, PARTS_OF_TIME, Code, code_of
-from .electricity import BOTH_FUSES, LOGICAL_NAME, MONTHS, NET, TOTALS, addends, derive, net, read, total
+from .electricity import BOTH_FUSES, LOGICAL_NAME, NET, TOTALS, addends, closed, derive, net, read, total
 from .frames import Frame, ReceivedAt
+from .history import MONTHS
 from .lines import Object, take_apart
 from .mbus import MEASURED, read_channel, read_heat_meter
 from .obis import Obis
 from .profiles import Evidence, Profile, detect, is_belgian_version, profile
 from .readings import MBusDevice, Reading
+from .slots import RESET_DATE, RESET_TIME, closings, reset_at
 from .values import Clock, is_unsigned, number_with_unit, plain_text
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Telegram:
         mbus: The M-Bus meters that send valid readings, by channel.
         raw: The bytes, from `/` to the end.
         checksum: Whether it had one (that was right).
+        zone: Where its stamps are local that do not say it themselves.
     """
 
     ident: str
@@ -57,6 +60,7 @@ class Telegram:
     mbus: Mapping[int, MBusDevice]
     raw: bytes
     checksum: bool
+    zone: tzinfo
 
 
 class _Step(NamedTuple):
@@ -97,8 +101,8 @@ _NOTHING: Mapping[str, Reading] = MappingProxyType({})
 type _Object = tuple[Obis, tuple[str, ...]]
 
 _STX = b"\x02"
-_OLDEST_CAPTURE = 2005  # before there were such meters: a clock that was not set
 _TIME = "telegram_time"
+_RESET = "last_reset"
 # Objects that decide about more than their own reading.
 _DECISIVE = {"1-3:0.2.8", "0-0:96.1.4", BOTH_FUSES, LOGICAL_NAME, MONTHS, *PARTS_OF_TIME}
 _FED = {part: key for sums in (NET, TOTALS) for key, parts in sums.items() for part in parts}
@@ -118,6 +122,7 @@ class Decoder:
             country: Home Assistant's (ISO 3166), for what the telegram leaves open, or None.
         """
         self._clock = Clock(zone)
+        self._zone = zone
         self._country = country
         # The telegram before: its lines, the place of the one object of each, and what was read.
         self._lines: list[str] = []
@@ -160,6 +165,7 @@ class Decoder:
             self._mbus,
             frame.raw,
             frame.checksum,
+            self._zone,
         )
 
     # --- what changed since the telegram before -----------------------------------------------------------------------
@@ -215,7 +221,7 @@ class Decoder:
         found: tuple[str, str, str, str | None] | None
         if item.channel is not None:
             found = self._learn_measured(item, groups)
-        elif len(groups) > 1 or item.name in _DECISIVE:
+        elif len(groups) > 1 or item.name in _DECISIVE or item.past or item.key == "reset_counter":
             found = None
         elif item.key is None:
             found = _OBJECT, ")", "", None
@@ -297,6 +303,7 @@ class Decoder:
         self._read_times(sent)
         for reading in derive(sent, self._readings.copy(), self._date):
             self._readings[reading.key] = reading
+        self._read_closings(objects)
         self._read_sums()
         self._read_channels(channels)
         self._strangers = [place for place, item in enumerate(self._items) if not item.known]
@@ -369,21 +376,29 @@ class Decoder:
 
     def _date(self, sent: str, name: str = "") -> datetime | None:
         """Return when something was captured or happened; None if the clock was not set then."""
-        at = self._clock.stamp(sent, self._profile.winter_offset, name)
-        return None if at is None or at.year < _OLDEST_CAPTURE else at
+        return self._clock.capture(sent, self._profile.winter_offset, name)
 
     def _read_times(self, sent: Mapping[str, Object]) -> None:
         """Read the points in time that come as two objects, a date and a time."""
-        if _TIME not in self._readings and "1-0:0.9.1" in sent and "1-0:0.9.2" in sent:
-            (item, time), (_, date) = sent["1-0:0.9.1"], sent["1-0:0.9.2"]
-            at = self._clock.date_and_time(date[0], time[0])
-            self._readings[_TIME] = Reading(_TIME, at, None, None, item.obis, None)
-        if "1-0:0.1.2" in sent:
-            item, time = sent["1-0:0.1.2"]
-            date = sent["1-0:0.1.3"][1] if "1-0:0.1.3" in sent else ("",)
-            self._readings["last_reset"] = Reading(
-                "last_reset", self._date(date[0] + time[0]), None, None, item.obis, None
-            )
+        for medium in ("1-0", "1-1"):
+            time, date = sent.get(f"{medium}:0.9.1"), sent.get(f"{medium}:0.9.2")
+            if _TIME not in self._readings and time is not None and date is not None:
+                at = self._clock.date_and_time(date[1][0], time[1][0], _TIME)
+                self._readings[_TIME] = Reading(_TIME, at, None, None, time[0].obis, None)
+            time, date = sent.get(f"{medium}:{RESET_TIME}"), sent.get(f"{medium}:{RESET_DATE}")
+            if _RESET not in self._readings and time is not None:
+                at = reset_at(time[1], () if date is None else date[1], self._clock, self._profile.winter_offset)
+                self._readings[_RESET] = Reading(_RESET, at, None, None, time[0].obis, None)
+
+    def _read_closings(self, objects: Sequence[Object]) -> None:
+        """Read what was kept at the end of the last period."""
+        if not any(item.past for item in self._items):
+            return
+        found = closings(objects, self._readings, self._clock, self._profile.winter_offset)
+        for reading in closed(found):
+            sent = self._readings.get(reading.key)
+            if sent is None or sent.value is None:
+                self._readings[reading.key] = reading
 
     def _read_sums(self) -> None:
         """Compute what follows from several readings of this telegram."""

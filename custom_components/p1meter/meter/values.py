@@ -46,7 +46,8 @@ _ANY_CASE = {unit.casefold(): unit for unit in _KNOWN_UNITS - {"MW", "mV", "mA"}
 # No meter prints more digits; the bound keeps arithmetic exact whatever comes in.
 _MOST_DIGITS = 24
 _LONGEST_UNIT = 8
-_NUMBER_AND_UNIT = re.compile(r"([+-]?[\d.]+)([A-Za-z][A-Za-z0-9]{0,4})", re.ASCII)
+# `261121120000W` is a point in time and no power.
+_NUMBER_AND_UNIT = re.compile(r"(?!\d{12}[SW]\Z)([+-]?[\d.]+)([A-Za-z][A-Za-z0-9]{0,4})", re.ASCII)
 _MAX_COUNT_DIGITS = 18
 
 
@@ -147,14 +148,15 @@ _FIXED = {hours: timezone(timedelta(hours=hours)) for hours in (1, 2, 3)}
 _STAMP = re.compile(
     r"(?P<compact>\d{10}(?:\d{2})?)"  # YYMMDDhhmm[ss]
     r"|(?P<season>[01])(?P<seasonal>\d{12})"  # a leading 1 is summer time
-    r"|(?:20)?(?P<date>\d\d-?\d\d-?\d\d)[ &](?P<time>\d\d:\d\d:\d\d)",
+    r"|(?:20)?(?P<date>\d\d-?\d\d-?\d\d)[ &,](?P<time>\d\d:\d\d(?::\d\d)?)",
     re.ASCII,
 )
 _DATE = re.compile(r"(?P<season>[01])?(?P<date>\d\d-?\d\d-?\d\d)", re.ASCII)
-_TIME = re.compile(r"[01]?(?P<time>\d\d:?\d\d:?\d\d)", re.ASCII)
+_TIME = re.compile(r"[01]?(?P<time>\d\d:?\d\d(?::?\d\d)?)", re.ASCII)
 _SEPARATORS = str.maketrans("", "", "-:")
 # 70 to 99 are the last century: a clock that was never set.
 _CENTURY_ENDS = 70
+_OLDEST_CAPTURE = 2005
 # A clock that is set right steps back by less, a clock that leaves summer time by an hour.
 _STEP_BACK = timedelta(minutes=1)
 
@@ -194,8 +196,12 @@ class Clock:
         digits = found["compact"] or (found["date"] + found["time"]).translate(_SEPARATORS)
         return self._local(_naive(digits), name)
 
-    def date_and_time(self, date: str, time: str) -> datetime | None:
-        """Return the point in time that a date (0.9.2, `0170318`) and a time (0.9.1) give together, or None."""
+    def capture(self, sent: str, winter_offset: int, name: str = "") -> datetime | None:
+        """Return when something was taken or happened, as `stamp` does; None also if the clock was not set then."""
+        return captured(self.stamp(sent, winter_offset, name))
+
+    def date_and_time(self, date: str, time: str, name: str = "") -> datetime | None:
+        """Return the point in time that a date (`0170318`, `20-05-31`) and a time (`0000`) give together, or None."""
         day = _DATE.fullmatch(date.strip())
         clock = _TIME.fullmatch(time.strip())
         if day is None or clock is None:
@@ -203,7 +209,7 @@ class Clock:
         naive = _naive((day["date"] + clock["time"]).translate(_SEPARATORS))
         if day["season"]:
             return self._seasonal(naive, summer=day["season"] == "1")
-        return self._local(naive, "telegram_time")
+        return self._local(naive, name)
 
     def _local(self, naive: datetime | None, name: str) -> datetime | None:
         if naive is None:
@@ -223,6 +229,11 @@ class Clock:
         local = naive.replace(tzinfo=self._zone)
         offset = (local.utcoffset() or timedelta()) - (local.dst() or timedelta())
         return naive.replace(tzinfo=timezone(offset + timedelta(hours=1) if summer else offset))
+
+
+def captured(at: datetime | None) -> datetime | None:
+    """Return a point in time, None before there were such meters: the clock was not set."""
+    return None if at is None or at.year < _OLDEST_CAPTURE else at
 
 
 @lru_cache(maxsize=1024)

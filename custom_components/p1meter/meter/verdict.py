@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .checksum import bcc, crc16_arc
-from .obis import are_data_lines
+from .obis import are_data_lines, are_data_sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +132,8 @@ def check(raw: bytes) -> Frame | Refusal:
     head = HEAD.match(text)
     if head and is_stx(text, head.end()):
         return _check_block(raw, text, head.end() + 1)
+    if head and ETX in text[-2:]:
+        return _check_block(raw, text, head.end())  # its STX was lost: the block check tells whether more was
     if len(raw) > TELEGRAM_LIMIT:
         return OVERRUN
     body, mark, stated = text.rpartition(b"\n!")
@@ -144,7 +146,7 @@ def check(raw: bytes) -> Frame | Refusal:
     if _CHECKED_SYSTEM.search(text):
         return _NO_CHECKSUM
     ident, _, lines = (body + b"\n").partition(b"\n")
-    return _check_lines(raw, ident, lines) or Frame(raw, text, checksum=False)
+    return _check_lines(raw, ident, lines, are_data_lines) or Frame(raw, text, checksum=False)
 
 
 def _check_block(raw: bytes, text: bytes, start: int) -> Frame | Refusal:
@@ -163,11 +165,11 @@ def _check_block(raw: bytes, text: bytes, start: int) -> Frame | Refusal:
     if not lines.endswith(b"\n"):
         lines += b"\r\n"
     ident, _, _ = text.partition(b"\n")
-    refusal = _check_lines(raw, ident, lines)
+    refusal = _check_lines(raw, ident, lines, are_data_sets if checksum else are_data_lines)
     return refusal or Frame(raw, ident + b"\n" + lines + b"!\r\n", checksum=checksum)
 
 
-def _check_lines(raw: bytes, ident: bytes, lines: bytes) -> Refusal | None:
+def _check_lines(raw: bytes, ident: bytes, lines: bytes, fit: Callable[[bytes], bool]) -> Refusal | None:
     """Judge text that no CRC vouches for: every character and every line must be what the standard allows."""
     if raw[0] == _SLASH_WITH_PARITY:
         if raw.translate(None, _EVEN_PARITY):
@@ -175,7 +177,7 @@ def _check_lines(raw: bytes, ident: bytes, lines: bytes) -> Refusal | None:
     elif not raw.isascii():
         return _BAD_CHARACTERS
     # A slash in the ident is the start of another telegram.
-    fits = b"/" not in ident[1:] and lines.strip() and are_data_lines(lines)
+    fits = b"/" not in ident[1:] and lines.strip() and fit(lines)
     return None if fits else _BAD_LINES
 
 
