@@ -20,6 +20,7 @@ from p1meter.link import (
     Dialogue,
     LineSettings,
     LinkState,
+    ProbePlan,
     ProbeVerdict,
     Stream,
     TransportError,
@@ -36,6 +37,7 @@ from p1meter.meter import (
     Reader,
     Reading,
     Reason,
+    Recogniser,
     Register,
     Rejected,
     Telegram,
@@ -53,11 +55,20 @@ STAMP = re.compile(r"\d{12}[SW]?")
 # As Reader assumes it.
 ZONE = ZoneInfo("Europe/Amsterdam")
 CHUNK = 64 * 1024
+# For the words of the config flow see translations; here somebody sits at a terminal.
 ADVICE = {
     ProbeVerdict.NOTHING: "Nothing was heard. Is it the right port, and has the grid company activated the meter's?",
-    ProbeVerdict.GARBAGE: "Bytes, but no text at any speed: the signal may be inverted, or this is no meter.",
+    ProbeVerdict.NO_SIGNAL: "Nothing but zeros: nobody drives the line. Check the wiring, the pull-up and the request.",
+    ProbeVerdict.GARBAGE: "Bytes, but no text at any speed: a bad cable, or this is no meter.",
+    ProbeVerdict.INVERTED: "A meter, but the signal is inverted: a P1 cable must turn it round, and this one does not.",
+    ProbeVerdict.HDLC: "This port speaks DLMS over HDLC (a HAN port), not P1. It takes another reader.",
+    ProbeVerdict.MBUS: "This port speaks wired M-Bus, not P1. It takes another reader.",
+    ProbeVerdict.SML: "This meter speaks SML (Germany), not P1. It takes another reader.",
     ProbeVerdict.TEXT: "Text, but no telegram that is complete and right.",
     ProbeVerdict.ENCRYPTED: "This meter encrypts. Give its key with --key.",
+    ProbeVerdict.UNSUPPORTED: "This meter encrypts in a way that no key opens.",
+    ProbeVerdict.WRONG_KEY: "This meter encrypts with another key than --key.",
+    ProbeVerdict.WRONG_AUTHENTICATION_KEY: "The key fits, but not the one of --authentication-key (or the usual one).",
 }
 
 type Item = Telegram | Rejected
@@ -322,11 +333,15 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def read_file(path: Path, reader: Reader, printer: Printer) -> None:
-    """Read a file of telegrams, whatever is between them."""
+    """Read a file of telegrams, whatever is between them; where there is none, say what it is instead."""
+    recogniser = Recogniser()
     with path.open("rb") as file:
         while data := file.read(CHUNK):
+            recogniser.feed(data)
             printer.show(reader.feed(data))
     printer.show(reader.close())
+    if not printer.telegrams and (foreign := recogniser.verdict()) is not None:
+        note(ADVICE[ProbeVerdict(foreign)])
 
 
 async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
@@ -343,8 +358,8 @@ async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
         await reading
 
 
-async def read_port(port: str, keys: DecryptionKeys | None, printer: Printer) -> None:
-    """Find out how to read a port, then read it for ever.
+async def read_port(port: str, keys: DecryptionKeys | None, printer: Printer, *, ask: bool) -> None:
+    """Find out how to read a port, then read it for ever. A silent one is asked if `ask` says so.
 
     Raises:
         TransportError: it cannot be opened.
@@ -357,17 +372,25 @@ async def read_port(port: str, keys: DecryptionKeys | None, printer: Printer) ->
             tried.add(settings)
             note(f"Trying {settings} …")
 
-    result = await probe(port, zone=ZONE, country=None, on_progress=progress if has_line_settings(port) else None)
-    readable = result.verdict is ProbeVerdict.FOUND or (result.verdict is ProbeVerdict.ENCRYPTED and keys is not None)
-    if result.settings is None or not readable:
+    result = await probe(
+        port,
+        zone=ZONE,
+        country=None,
+        keys=keys,
+        on_progress=progress if has_line_settings(port) else None,
+        plan=ProbePlan() if ask else ProbePlan(optical=None),
+    )
+    if result.settings is None or result.telegram is None:
         note(ADVICE[result.verdict])
         if result.rejected is not None:
             note(result.rejected.hint)
         if result.seen:
             note(f"Heard: {ascii(result.seen)[2:-1]}")
         return
-    if result.telegram is not None:
-        printer.show([result.telegram])
+    printer.show([result.telegram])
+    if result.asked:
+        await ask_port(port, OpticalSettings(), printer)
+        return
     stream = Stream(port, result.settings, Reader(keys, zone=ZONE), on_items=printer.show, on_state=_note_state)
     await stream.run()
 
@@ -476,7 +499,7 @@ def main(arguments: list[str]) -> int:
         if options.iec and not options.listen:
             asyncio.run(until_stopped(ask_port(source, options.settings, printer)))
         elif options.is_port:
-            asyncio.run(until_stopped(read_port(source, keys, printer)))
+            asyncio.run(until_stopped(read_port(source, keys, printer, ask=not options.listen)))
         else:
             read_file(Path(source), Reader(keys, zone=ZONE), printer)
         printer.end()

@@ -23,6 +23,8 @@ from p1meter.link import (
     transport as transport_module,
 )
 from p1meter.meter import OpticalSettings, OpticalTiming, Reader, Reason, Rejected, Telegram
+from p1meter.meter.iec62056 import ReadOut
+from tests.background import running
 from tests.simulation.optical import Bcc, Habits, Mode, OpticalMeter
 
 from .line import TIMEOUT, server, until
@@ -82,18 +84,6 @@ class Recorded:
 
 
 @asynccontextmanager
-async def running(coroutine: object) -> AsyncIterator[None]:
-    assert asyncio.iscoroutine(coroutine)
-    task = asyncio.create_task(coroutine)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-@asynccontextmanager
 async def living(
     tmp_path: Path, habits: Habits, pace: float = PACE, lenience: float = LENIENCE
 ) -> AsyncIterator[OpticalMeter]:
@@ -137,7 +127,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failed_read_out_starts_again_within_five_seconds_and_a_lost_port_is_found_within_five() -> None:
-    assert dialogue_module._PAUSE + OpticalTiming().settle < 5.0
+    assert dialogue_module.PAUSE + OpticalTiming().settle < 5.0
 
 
 def good(recorded: Recorded) -> None:
@@ -160,6 +150,7 @@ async def test_mode_c_is_read_at_the_speed_that_the_meter_proposes(tmp_path: Pat
     assert meter.heard.data_at == [9600]
     assert recorded.states == [(LinkState.CONNECTING, None), (LinkState.CONNECTED, None)]
     assert recorded.dialogue.duration is not None
+    assert recorded.dialogue.foreign is None
     assert recorded.reasons == []
 
 
@@ -402,3 +393,26 @@ async def test_a_port_lost_while_switching_is_lost(tmp_path: Path, monkeypatch: 
         await recorded.until_telegrams(1)
     assert (LinkState.LOST, TransportErrorKind.LOST) in recorded.states
     good(recorded)
+
+
+@pytest.mark.parametrize("padding", [b"\x00" * 512, b"\r\n" * 256])
+async def test_a_port_that_never_stops_saying_nothing_is_given_up(padding: bytes) -> None:
+    async def pad(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(padding)
+                await writer.drain()
+                await asyncio.sleep(0)
+
+    listening = await asyncio.start_server(pad, "127.0.0.1", 0)
+    async with listening:
+        url = f"socket://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        transport = await open_transport(url, LineSettings(300, 7, "E"))
+        try:
+            read_out = ReadOut(OpticalSettings(max_baud=300), OpticalTiming(pace=PACE))
+            async with asyncio.timeout(TIMEOUT):
+                outcome = await dialogue_module.converse(transport, url, read_out, 300)
+        finally:
+            await transport.close()
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason is Reason.TIMEOUT

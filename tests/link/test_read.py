@@ -6,6 +6,7 @@ import importlib
 from io import StringIO
 import json
 from pathlib import Path
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import needs
+from tests.meter.test_foreign import hdlc, mbus
+from tests.meter.uart import Format, received, signal as signal_of
 from tests.simulation.checksum import crc16
 
 from .line import TIMEOUT, Cable, damaged, free_port, server, telegram
@@ -267,6 +271,70 @@ def test_wrong_use(arguments: list[str]) -> None:
     assert (status, output) == (2, "")
     assert errors
     assert "5ec2e7" not in errors
+
+
+def results(*arguments: str | Path) -> tuple[int, list[str]]:
+    """How many telegrams there were, and why others were refused."""
+    _, output, _ = read("--json", *arguments)
+    found = [json.loads(line) for line in output.splitlines()]
+    return sum(line["ident"] is not None for line in found), [
+        item["reason"] for line in found for item in line["rejected"]
+    ]
+
+
+def test_every_real_telegram_gives_what_is_expected_of_it() -> None:
+    """The last column of INDEX.md says so for each file, in words."""
+    folder = needs.shared_telegrams()
+    tried = 0
+    for line in (folder / "INDEX.md").read_text("utf-8").splitlines():
+        name, *_, notes, expected = (
+            [cell.strip() for cell in line.strip("|").split("|")] if "|" in line else ["", "", ""]
+        )
+        if not (folder / name).is_file() or not name:
+            continue
+        tried += 1
+        telegrams, reasons = results(folder / name)
+        if "with the key given here" in expected:
+            encryption, authentication = re.findall(r"key ([0-9a-f]{32})", notes)
+            right = ("--key", encryption, "--authentication-key", authentication, folder / name)
+            assert (telegrams, reasons) == (0, ["cipher"])
+            assert results(*right) == (1, [])
+            assert results("--key", encryption, folder / name) == (0, ["key"])
+            assert results("--key", "00" * 16, folder / name) == (0, ["key"])
+        elif "key with any key" in expected:
+            assert (telegrams, reasons) == (0, ["cipher"])
+            assert results("--key", "00" * 16, folder / name) == (0, ["key"])
+        elif expected.startswith("accept"):
+            assert (telegrams, reasons) == (1, []), name
+        else:
+            allowed = re.findall(r"[a-z]+", re.findall(r"\((.+?)\)", expected)[0])
+            assert telegrams == ("accept" in expected), name
+            assert len(reasons) == 1, name
+            assert reasons[0] in allowed, name
+    assert tried >= 89
+
+
+def inverted() -> bytes:
+    line = Format()
+    return received(signal_of(telegram(), line, inverted=True), line, line)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (hdlc(), "HDLC"),
+        (mbus(), "M-Bus"),
+        (inverted(), "inverted"),
+        (bytes(100), "zeros"),
+        (telegram(), ""),
+        (b"hello", ""),
+    ],
+)
+def test_a_file_with_something_else_in_it_is_said_to_be_that(file: Path, content: bytes, words: str) -> None:
+    file.write_bytes(content)
+    _, _, errors = read(file)
+    assert words in errors
+    assert bool(words) == bool(errors)
 
 
 def test_who_listens_may_go_away(file: Path) -> None:

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, override
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,16 +14,20 @@ import pytest
 from p1meter.link import (
     LineSettings,
     LinkState,
+    ModemRequest,
+    RequestLine,
     Stream,
+    Transport,
     TransportError,
     TransportErrorKind,
     open_transport,
     silence_limit,
     stream as stream_module,
 )
-from p1meter.meter import Reader, Reason, ReceivedAt, Rejected, Telegram
+from p1meter.meter import Foreign, Reader, Reason, ReceivedAt, Rejected, Telegram
+from tests.meter.test_foreign import hdlc
 
-from .line import Cable, damaged, free_port, noise, server, telegram, until
+from .line import Cable, SerialServer, damaged, free_port, noise, server, telegram, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,7 +42,7 @@ NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 class Recorded:
     """What a stream said."""
 
-    def __init__(self, port: str, reader: Reader) -> None:
+    def __init__(self, port: str, reader: Reader, **request: Any) -> None:
         self.reads: list[list[Telegram | Rejected]] = []
         self.states: list[tuple[LinkState, TransportErrorKind | None]] = []
         self.stream = Stream(
@@ -47,6 +52,7 @@ class Recorded:
             on_items=self.reads.append,
             on_state=self._on_state,
             clock=lambda: NOON,
+            **request,
         )
 
     def _on_state(self, state: LinkState, error: TransportError | None) -> None:
@@ -74,8 +80,8 @@ class Recorded:
 
 
 @asynccontextmanager
-async def streaming(port: str, reader: Reader | None = None) -> AsyncIterator[Recorded]:
-    recorded = Recorded(port, reader or Reader(zone=ZONE))
+async def streaming(port: str, reader: Reader | None = None, **request: Any) -> AsyncIterator[Recorded]:
+    recorded = Recorded(port, reader or Reader(zone=ZONE), **request)
     running = asyncio.create_task(recorded.stream.run())
     try:
         yield recorded
@@ -335,3 +341,193 @@ async def test_nothing_is_logged_for_a_telegram(cable: Cable, caplog: pytest.Log
             await cable.send(telegram(number) + damaged(number))
             await recorded.until_number(number)
         assert len(caplog.records) == logged
+
+
+async def test_what_a_port_carries_instead_of_telegrams_is_known_until_one_comes(cable: Cable) -> None:
+    async with streaming(cable.port) as recorded:
+        assert recorded.stream.foreign is None
+        await recorded.until_state(LinkState.CONNECTED)
+        await cable.send(hdlc(), chunk=40)
+        await until(lambda: recorded.stream.foreign is Foreign.HDLC)
+        await cable.send(telegram(1))
+        await recorded.until_number(1)
+        assert recorded.stream.foreign is None
+        await cable.send(damaged(2))
+        await until(lambda: recorded.refused)
+        assert recorded.stream.foreign is None
+
+
+# The data-request line. A pseudo-terminal has no modem lines that could be looked at, so RTS and DTR are seen at the
+# other end of a serial server; whatever drives another line is stood in for by one that remembers.
+
+
+class Wire(RequestLine):
+    """Remembers what it was told, and when."""
+
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+        self.raised: list[float] = []
+        self.failures = 0
+
+    @override
+    async def set(self, transport: Transport, *, on: bool) -> None:
+        await asyncio.sleep(0)
+        self.told.append(on)
+        if on:
+            self.raised.append(asyncio.get_running_loop().time())
+            if self.failures:
+                self.failures -= 1
+                raise TransportError(TransportErrorKind.NOT_A_PORT, "the line is in use")
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.told) and self.told[-1]
+
+
+@asynccontextmanager
+async def served(servers: list[SerialServer]) -> AsyncIterator[str]:
+    """A serial server; its port has both lines up when it is opened, as Linux does it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serial = SerialServer(writer)
+        serial.rts = serial.dtr = True
+        servers.append(serial)
+        while data := await reader.read(1024):
+            serial.hear(data)
+        writer.close()
+
+    async with server(serve) as port:
+        yield f"rfc2217://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize(("kind", "lines"), [("rts", (True, False)), ("dtr", (False, True))])
+async def test_a_modem_line_is_held_up_alone_and_let_go_at_the_end(kind: Any, lines: tuple[bool, bool]) -> None:
+    servers: list[SerialServer] = []
+    async with served(servers) as port:
+        async with streaming(port, request=ModemRequest(kind)) as recorded:
+            for number in (1, 2):
+                await until(lambda: servers and (servers[0].rts, servers[0].dtr) == lines)
+                servers[0].say(telegram(number))
+                await recorded.until_number(number)
+            assert (servers[0].rts, servers[0].dtr) == lines
+        await until(lambda: (servers[0].rts, servers[0].dtr) == (False, False))
+
+
+@pytest.fixture
+def short_interval(monkeypatch: pytest.MonkeyPatch) -> float:
+    monkeypatch.setattr(stream_module, "_SHORTEST_EVERY", 0.4)
+    return 0.4
+
+
+async def test_a_modem_line_is_up_only_while_a_telegram_is_awaited(short_interval: float) -> None:
+    servers: list[SerialServer] = []
+    async with served(servers) as port:
+        async with streaming(port, request=ModemRequest("rts"), awaited=True, every=short_interval) as recorded:
+            for number in (1, 2, 3):
+                await until(lambda: servers and (servers[0].rts, servers[0].dtr) == (True, False))
+                servers[0].say(telegram(number))
+                await recorded.until_number(number)
+                await until(lambda: not servers[0].rts)
+        await until(lambda: not servers[0].rts)
+    assert recorded.numbers == [1, 2, 3]
+    assert len(servers) == 1
+
+
+def test_ten_seconds_is_the_shortest_interval() -> None:
+    def interval(**request: Any) -> float | None:
+        return Recorded("/dev/null", Reader(zone=ZONE), **request).stream.interval
+
+    assert interval() is None
+    assert interval(request=Wire()) is None
+    # What is expected is known before it was measured: a quarter of an hour of silence is no silence then.
+    assert interval(request=Wire(), awaited=True, every=1.0) == 10.0
+    assert interval(request=Wire(), awaited=True, every=900.0) == 900.0
+    assert interval(awaited=True, every=900.0) is None
+
+
+async def test_what_is_measured_counts_where_the_meter_takes_longer(cable: Cable) -> None:
+    stream = Recorded(cable.port, Reader(zone=ZONE), request=Wire(), awaited=True, every=10.0).stream
+    stream._gaps.extend([14.0, 15.0, 16.0])
+    assert stream.interval == 15.0
+    stream._gaps.extend([1.0] * 9)
+    assert stream.interval == 10.0
+
+
+async def test_telegrams_are_asked_for_one_at_a_time_and_not_too_often(cable: Cable, short_interval: float) -> None:
+    wire = Wire()
+    async with streaming(cable.port, request=wire, awaited=True, every=short_interval) as recorded:
+        for number in range(1, 5):
+            await until(lambda: wire.is_on)
+            # The next one begins before the line is down: that one was not asked for.
+            await cable.send(telegram(number) + telegram(number)[:90])
+            await recorded.until_number(number)
+            await until(lambda: not wire.is_on)
+    gaps = [later - earlier for earlier, later in pairwise(wire.raised)]
+    assert min(gaps) >= short_interval - 0.001
+    assert recorded.numbers == [1, 2, 3, 4]
+    assert recorded.refused == []
+    assert not wire.is_on
+
+
+async def test_what_comes_unasked_is_not_used(cable: Cable, short_interval: float) -> None:
+    wire = Wire()
+    async with streaming(cable.port, request=wire, awaited=True, every=short_interval) as recorded:
+        await until(lambda: wire.is_on)
+        await cable.send(telegram(1))
+        await recorded.until_number(1)
+        await until(lambda: not wire.is_on)
+        await cable.send(telegram(2))
+        await until(lambda: wire.is_on)
+        await cable.send(telegram(3))
+        await recorded.until_number(3)
+    assert recorded.numbers == [1, 3]
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+async def test_the_line_is_let_go_when_the_cable_is_pulled(
+    cable: Cable, short_interval: float, *, awaited: bool
+) -> None:
+    wire = Wire()
+    async with streaming(cable.port, request=wire, awaited=awaited, every=short_interval) as recorded:
+        await until(lambda: wire.is_on)
+        cable.pull()
+        await recorded.until_state(LinkState.LOST, TransportErrorKind.MISSING)
+        assert not wire.told[-1]
+        cable.plug()
+        await until(lambda: wire.is_on)
+        await cable.send(telegram(1))
+        await recorded.until_number(1)
+        if awaited:
+            assert wire.raised[1] - wire.raised[0] >= short_interval - 0.001
+    assert not wire.is_on
+
+
+async def test_the_line_is_let_go_when_the_meter_stays_silent(cable: Cable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "_SHORTEST_SILENCE", 0.05)
+    monkeypatch.setattr(stream_module, "_ASSUMED_INTERVAL", 0.01)
+    monkeypatch.setattr(stream_module, "_LONGEST_PATIENCE", 0.05)
+    wire = Wire()
+    async with streaming(cable.port, request=wire):
+        await until(lambda: wire.told.count(True) >= 3)
+    assert wire.told[:4] == [True, False, True, False]
+    assert not wire.is_on
+
+
+async def test_a_line_that_cannot_be_driven_is_an_error_of_the_port_and_tried_again(cable: Cable) -> None:
+    wire = Wire()
+    wire.failures = 1
+    async with streaming(cable.port, request=wire) as recorded:
+        await recorded.until_state(LinkState.LOST, TransportErrorKind.NOT_A_PORT)
+        await recorded.until_state(LinkState.CONNECTED)
+    assert not wire.is_on
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_the_line_is_let_go_whenever_the_reading_is_stopped(
+    cable: Cable, short_interval: float, turns: int
+) -> None:
+    wire = Wire()
+    async with streaming(cable.port, request=wire, awaited=turns % 2 == 0, every=short_interval):
+        await asyncio.sleep(0.003 * turns)
+    assert not wire.is_on
+    await (await open_transport(cable.port, SETTINGS)).close()

@@ -129,6 +129,24 @@ async def test_seven_bits_twice_on_a_pseudo_terminal(cable: Cable) -> None:
             await transport.configure(SEVEN_BITS)
 
 
+async def test_changing_the_speed_of_a_port_that_is_spoken_on_does_not_lose_it(cable: Cable) -> None:
+    """The driver's buffer is emptied with each change, in the middle of what arrives."""
+
+    async def speak() -> None:
+        while True:
+            await cable.send(bytes(30))
+
+    async with opened(cable.port) as transport:
+        speaking = asyncio.create_task(speak())
+        try:
+            for _ in range(100):
+                await transport.configure(SEVEN_BITS)
+                await transport.configure(EIGHT_BITS)
+                await read_all(transport, 1)
+        finally:
+            speaking.cancel()
+
+
 async def test_a_port_in_use_is_not_shared(cable: Cable) -> None:
     async with opened(cable.port):
         with pytest.raises(TransportError) as caught:

@@ -2,6 +2,7 @@
 
 from .dialogue import ATTEMPTS, Dialogue
 from .probe import ProbePlan, ProbeResult, ProbeVerdict, probe
+from .request import ModemRequest, RequestLine
 from .stream import LinkState, Stream, silence_limit
 from .transport import (
     LineSettings,
@@ -18,9 +19,11 @@ __all__ = [
     "Dialogue",
     "LineSettings",
     "LinkState",
+    "ModemRequest",
     "ProbePlan",
     "ProbeResult",
     "ProbeVerdict",
+    "RequestLine",
     "Stream",
     "Transport",
     "TransportError",

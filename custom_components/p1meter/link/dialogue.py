@@ -27,21 +27,21 @@ _LOGGER = logging.getLogger(__name__)
 
 # Seconds between attempts to open a port, by the number of attempts that failed; the last one is the cap.
 _RETRY_DELAYS = (1.0, 2.0, 5.0)
-# Seconds from a read-out that failed to its next sign-on.
-_PAUSE = 2.0
 # So many times in a row must a meter go on at the start speed before no other one is agreed with it.
 _IGNORED_ENOUGH = 2
 
 ATTEMPTS = 4
 """How often a meter is asked before it is left alone until the next tick."""
+PAUSE = 2.0
+"""Seconds from a read-out that failed to its next sign-on."""
 
 
-def _line(baud: int) -> LineSettings:
+def line_of(baud: int) -> LineSettings:
     """Every speed has the character format of IEC 62056-21 §5."""
     return LineSettings(baud, 7, "E")
 
 
-class _CannotSwitchError(Exception):
+class CannotSwitchError(Exception):
     """The port stays open, but does not take another speed."""
 
 
@@ -97,6 +97,11 @@ class Dialogue:
         self.duration: float | None = None
 
     @property
+    def foreign(self) -> None:
+        """What the port carries besides telegrams: unknown, because a meter that is asked says who it is."""
+        return
+
+    @property
     def interval(self) -> float:
         """Seconds between two telegrams: from tick to tick, with those that the last read-out left out."""
         return self._interval * (1 + self._missed)
@@ -138,7 +143,7 @@ class Dialogue:
         failures = 0
         while True:
             try:
-                transport = await open_transport(self._port, _line(self._settings.start_baud))
+                transport = await open_transport(self._port, line_of(self._settings.start_baud))
                 try:
                     self._report(LinkState.CONNECTED, None)
                     await self._ask(transport)
@@ -161,10 +166,10 @@ class Dialogue:
         for attempt in range(ATTEMPTS):
             try:
                 if attempt:
-                    await asyncio.sleep(_PAUSE * self._timing.pace)
-                    await self._configure(transport, self._settings.start_baud)
+                    await asyncio.sleep(PAUSE * self._timing.pace)
+                    await switch(transport, self._port, self._settings.start_baud)
                 items = await self._dialogue(transport)
-            except _CannotSwitchError:
+            except CannotSwitchError:
                 _LOGGER.info("This port cannot change its speed: it stays at %d bit/s", self._settings.start_baud)
                 self._keeps_speed = True
                 continue
@@ -179,7 +184,7 @@ class Dialogue:
 
         Raises:
             TransportError: the port was lost.
-            _CannotSwitchError: it does not take the speed that was agreed with the meter.
+            CannotSwitchError: it does not take the speed that was agreed with the meter.
         """
         loop = asyncio.get_running_loop()
         slow = self._keeps_speed or self._ignored >= _IGNORED_ENOUGH
@@ -193,7 +198,7 @@ class Dialogue:
             self._timing,
         )
         started = loop.time()
-        outcome = await self._run(transport, read_out)
+        outcome = await converse(transport, self._port, read_out, self._settings.start_baud)
         ended = loop.time()
         if isinstance(outcome, Rejected):
             items: list[Telegram | Rejected] = [outcome]
@@ -209,36 +214,56 @@ class Dialogue:
             self._ignored = 0
         return items
 
-    async def _run(self, transport: Transport, read_out: ReadOut) -> bytes | Rejected:
-        """Do what the read-out says until it is over."""
-        loop = asyncio.get_running_loop()
-        baud = self._settings.start_baud
-        step: Step | None = read_out.start()
-        deadline = loop.time()
-        while read_out.outcome is None:
-            if step is not None:
-                if step.send:
-                    transport.write(step.send)
-                deadline = loop.time() + step.leaving + step.wait
-                if step.baud != baud:
-                    await asyncio.sleep(step.leaving)
-                    await self._configure(transport, step.baud)
-                    baud = step.baud
-                    deadline = loop.time() + step.wait
-            data = await _read(transport, deadline)
-            step = read_out.receive(data) if data else read_out.silence()
-        return read_out.outcome
 
-    async def _configure(self, transport: Transport, baud: int) -> None:
-        """Change the speed, and forget what was received at the other one."""
-        if not has_line_settings(self._port):
-            return
-        try:
-            await transport.configure(_line(baud))
-        except TransportError as err:
-            if err.kind is not TransportErrorKind.NOT_A_PORT:
-                raise
-            raise _CannotSwitchError from err
+async def converse(transport: Transport, port: str, read_out: ReadOut, baud: int) -> bytes | Rejected:
+    """Do what a read-out says until it is over; return its outcome.
+
+    Args:
+        transport: open, at the start speed.
+        port: what it is the transport of.
+        read_out: new.
+        baud: the start speed, bit/s.
+
+    Raises:
+        TransportError: the port was lost.
+        CannotSwitchError: it does not take the speed that was agreed with the meter.
+    """
+    loop = asyncio.get_running_loop()
+    step: Step | None = read_out.start()
+    deadline = loop.time()
+    while read_out.outcome is None:
+        if step is not None:
+            if step.send:
+                transport.write(step.send)
+            deadline = loop.time() + step.leaving + step.wait
+            if step.baud != baud:
+                await asyncio.sleep(step.leaving)
+                await switch(transport, port, step.baud)
+                baud = step.baud
+                deadline = loop.time() + step.wait
+        data = await _read(transport, deadline)
+        step = read_out.receive(data) if data else read_out.silence()
+        if step is None and loop.time() >= deadline:
+            # What comes says nothing and does not stop: padding, or a port that talks by itself.
+            step = read_out.silence()
+    return read_out.outcome
+
+
+async def switch(transport: Transport, port: str, baud: int) -> None:
+    """Change the speed, and forget what was received at the other one.
+
+    Raises:
+        TransportError: the port was lost.
+        CannotSwitchError: it does not take this speed.
+    """
+    if not has_line_settings(port):
+        return
+    try:
+        await transport.configure(line_of(baud))
+    except TransportError as err:
+        if err.kind is not TransportErrorKind.NOT_A_PORT:
+            raise
+        raise CannotSwitchError from err
 
 
 async def _read(transport: Transport, deadline: float) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 import logging
@@ -10,11 +11,13 @@ from statistics import median
 import time
 from typing import TYPE_CHECKING
 
-from ..meter import Reader, ReceivedAt, Rejected, Telegram
+from ..meter import Foreign, Reader, ReceivedAt, Recogniser, Rejected, Telegram
 from .transport import LineSettings, Transport, TransportError, open_transport, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .request import RequestLine
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,6 +41,8 @@ _SHORTEST_PARTIAL = 3.0
 # line is never held up, and a flood from the network costs next to nothing.
 _READ_SIZE = 16 * 1024
 _FAILURE_PAUSE = 0.2
+# Meters up to DSMR 4 make a telegram every 10 s.
+_SHORTEST_EVERY = 10.0
 
 
 class LinkState(StrEnum):
@@ -93,6 +98,9 @@ class Stream:
         on_items: Callable[[list[Telegram | Rejected]], None],
         on_state: Callable[[LinkState, TransportError | None], None],
         clock: Callable[[], datetime] = utc_now,
+        request: RequestLine | None = None,
+        awaited: bool = False,
+        every: float = 10.0,
     ) -> None:
         """Prepare; nothing is opened before ``run``.
 
@@ -103,6 +111,9 @@ class Stream:
             on_items: gets what one read yielded, in the order of arrival, never an empty list.
             on_state: gets every change of the state, or of the kind of error, once: not every attempt.
             clock: the time of day that telegrams are stamped with.
+            request: what asks the meter for telegrams; None: the cable does, or both modem lines.
+            awaited: ask only while a telegram is awaited; else as long as the port is open.
+            every: seconds from one such telegram to the next, at least 10.
         """
         self._port = port
         self._settings = settings
@@ -110,6 +121,11 @@ class Stream:
         self._on_items = on_items
         self._report = StateReport(on_state)
         self._clock = clock
+        self._request = request
+        self._awaited = awaited and request is not None
+        self._every = max(_SHORTEST_EVERY, every)
+        self._recogniser = Recogniser()
+        self._raised_at = -math.inf
         self._retry_delays = _ESPHOME_RETRY_DELAYS if scheme_of(port).startswith("esphome") else _RETRY_DELAYS
         self._gaps: deque[float] = deque(maxlen=_GAPS_KEPT)
         self._last_telegram: float | None = None
@@ -119,8 +135,17 @@ class Stream:
 
     @property
     def interval(self) -> float | None:
-        """Seconds between two telegrams: the median of the last gaps; None before three of them were measured."""
-        return median(self._gaps) if len(self._gaps) >= _GAPS_NEEDED else None
+        """Seconds between two telegrams: the median of the last gaps; None before three of them were measured.
+
+        Where each telegram is asked for, it is known from the start, and no shorter than that.
+        """
+        measured = median(self._gaps) if len(self._gaps) >= _GAPS_NEEDED else None
+        return max(self._every, measured or 0.0) if self._awaited else measured
+
+    @property
+    def foreign(self) -> Foreign | None:
+        """What the port carries since the last telegram, where that is no telegram; None: not known."""
+        return self._recogniser.verdict()
 
     async def run(self) -> None:
         """Connect, read, reconnect, for ever; ends by being cancelled, with the port closed."""
@@ -147,24 +172,53 @@ class Stream:
         Raises:
             TransportError: it could not be made, or was lost.
         """
-        transport = await open_transport(self._port, self._settings)
+        transport = await open_transport(self._port, self._settings, raise_lines=self._request is None)
         try:
             _LOGGER.debug("Port open, %s", self._settings)
             self._report(LinkState.CONNECTED, None)
-            await self._read(transport)
+            if self._request is None:
+                await self._read(transport)
+            else:
+                await self._read_on_request(transport, self._request)
         finally:
             await transport.close()
 
-    async def _read(self, transport: Transport) -> None:
-        """Feed the reader until no telegram came for too long."""
+    async def _read_on_request(self, transport: Transport, request: RequestLine) -> None:
+        """Do the same with the request line raised, which is let go whatever happens."""
+        try:
+            while True:
+                if self._awaited:
+                    await self._rest(transport)
+                self._raised_at = asyncio.get_running_loop().time()
+                await request.set(transport, on=True)
+                if not await self._read(transport):
+                    return
+                await request.set(transport, on=False)
+        finally:
+            # Where the port is gone, its lines are down.
+            with suppress(TransportError):
+                await request.set(transport, on=False)
+
+    async def _rest(self, transport: Transport) -> None:
+        """Wait until a telegram may be asked for again. What a meter sends unasked, or in part, is not looked at."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._raised_at + self._every):
+                while True:
+                    await transport.read()
+        self._reader.close()
+        self._pending = False
+
+    async def _read(self, transport: Transport) -> bool:
+        """Feed the reader until no telegram came for too long (False), or the one came that was asked for (True)."""
         loop = asyncio.get_running_loop()
         good = heard = loop.time()
         unproductive = 0
         while True:
             silent_at = good + self._patience()
-            partial_at = heard + max(_SHORTEST_PARTIAL, self.interval or 0.0) if self._pending else math.inf
+            pause = _SHORTEST_PARTIAL if self._awaited else max(_SHORTEST_PARTIAL, self.interval or 0.0)
+            partial_at = heard + pause if self._pending else math.inf
             if loop.time() >= silent_at:
-                return
+                return False
             try:
                 async with asyncio.timeout_at(min(silent_at, partial_at)):
                     data = await transport.read(_READ_SIZE)
@@ -177,8 +231,13 @@ class Stream:
             unproductive += len(data)
             items = self._reader.feed(data, ReceivedAt(time.monotonic(), self._clock()))
             if self._hand_out(items):
+                self._recogniser.clear()
+                if self._awaited:
+                    return True
                 good, unproductive = heard, 0
-            elif items or unproductive > _READ_SIZE:
+                continue
+            self._recogniser.feed(data)
+            if items or unproductive > _READ_SIZE:
                 await asyncio.sleep(_FAILURE_PAUSE)
 
     def _hand_out(self, items: list[Telegram | Rejected]) -> bool:

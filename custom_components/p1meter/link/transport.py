@@ -8,7 +8,15 @@ import re
 from typing import Literal, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
-from serialx import BaseSerialTransport, Parity, SerialException, StopBits, UnsupportedSetting, create_serial_connection
+from serialx import (
+    BaseSerialTransport,
+    Parity,
+    PinState,
+    SerialException,
+    StopBits,
+    UnsupportedSetting,
+    create_serial_connection,
+)
 from serialx.common import UnknownUriScheme
 
 _CONNECT_TIMEOUT = 5.0
@@ -146,15 +154,22 @@ class _Receiver(asyncio.Protocol):
             await self._arrived.wait()
         data = bytes(self._buffer[:limit])
         del self._buffer[:limit]
-        self._resume()
+        self.resume()
         return data
 
     def discard(self) -> None:
         """Forget what arrived and was not read."""
         self._buffer.clear()
-        self._resume()
+        self.resume()
 
-    def _resume(self) -> None:
+    def pause(self) -> None:
+        """Leave what arrives with the driver, until ``resume``."""
+        if not self._paused and self._transport is not None:
+            self._transport.pause_reading()
+            self._paused = True
+
+    def resume(self) -> None:
+        """Go on taking what arrives, unless there is too much that was not read."""
         if (
             self._paused
             and len(self._buffer) <= _BUFFER_LIMIT // 2
@@ -197,7 +212,7 @@ class Transport:
             raise self._lost(err) from err
 
     async def set_lines(self, *, rts: bool | None = None, dtr: bool | None = None) -> None:
-        """Raise (True) or lower (False) RTS and DTR; None leaves a line as it is. ``open_transport`` raised both.
+        """Raise (True) or lower (False) RTS and DTR; None leaves a line as it is.
 
         Raises:
             TransportError: the port is lost, or its driver has no such lines.
@@ -214,6 +229,10 @@ class Transport:
         Raises:
             TransportError: kind ``lost``, or ``not_a_port`` if the port cannot do it and stays open.
         """
+        if not is_url(self._port):
+            # The driver's buffer is emptied in another thread. Who reads just then finds nothing where something was
+            # promised, and serialx takes that for a port that is gone.
+            self._receiver.pause()
         try:
             try:
                 await self._reconfigure(settings)
@@ -221,9 +240,11 @@ class Transport:
                 if err.errno != errno.EINVAL:
                     raise
                 await self._reconfigure(LineSettings(settings.baudrate))
+            self._receiver.discard()
         except (OSError, SerialException) as err:
             raise self._changed(err) from err
-        self._receiver.discard()
+        finally:
+            self._receiver.resume()
 
     async def _reconfigure(self, settings: LineSettings) -> None:
         async with asyncio.timeout(_CONNECT_TIMEOUT):
@@ -246,7 +267,12 @@ class Transport:
 
     def _changed(self, err: OSError | SerialException) -> TransportError:
         """Translate what a change of an open port ended in."""
-        if isinstance(err, UnsupportedSetting) or (isinstance(err, OSError) and err.errno in _ERRNOS_OF_A_REFUSAL):
+        if isinstance(err, OSError):
+            refused = err.errno in _ERRNOS_OF_A_REFUSAL
+        else:
+            # An ESPHome proxy without these lines says no in serialx's own exception, and goes on.
+            refused = isinstance(err, UnsupportedSetting) or not self._receiver.closed.is_set()
+        if refused:
             return TransportError(TransportErrorKind.NOT_A_PORT, _words(err))
         return self._lost(err)
 
@@ -255,12 +281,17 @@ class Transport:
         return TransportError(TransportErrorKind.LOST, ended if err is None else _words(err))
 
 
-async def open_transport(port: str, settings: LineSettings) -> Transport:
+async def open_transport(port: str, settings: LineSettings, *, raise_lines: bool = True) -> Transport:
     """Open a device (``/dev/…``, a link to one) or an address (``socket://``, ``rfc2217://``, ``esphome://``).
 
-    Nobody else gets the port meanwhile (as far as others ask for the lock), RTS and DTR are raised, and what a driver
-    had in its buffer from before is dropped: reading starts with what arrives from now on. A cancelled call leaves
-    nothing open.
+    Nobody else gets the port meanwhile (as far as others ask for the lock), and what a driver had in its buffer from
+    before is dropped: reading starts with what arrives from now on. A cancelled call leaves nothing open.
+
+    Args:
+        port: device path or URL.
+        settings: of the line.
+        raise_lines: whether RTS and DTR are raised, which supplies many cables and heads, or lowered. Linux itself
+            raises both for the moment of opening. They are down after the port was closed.
 
     Raises:
         TransportError: any kind but ``lost``.
@@ -269,20 +300,21 @@ async def open_transport(port: str, settings: LineSettings) -> Transport:
     try:
         _check_address(port)
         try:
-            transport = await _connect(port, settings, receiver)
+            transport = await _connect(port, settings, receiver, raise_lines=raise_lines)
         except OSError as err:
             if err.errno != errno.EINVAL or is_url(port):
                 raise
             # A pseudo-terminal knows no parity and answers EINVAL if nothing but that would change. The reader takes
             # the parity bit off itself.
-            transport = await _connect(port, LineSettings(settings.baudrate), receiver)
+            transport = await _connect(port, LineSettings(settings.baudrate), receiver, raise_lines=raise_lines)
     except Exception as err:
         # Whatever it is: behind a scheme may be a backend that somebody else registered with serialx.
         raise TransportError(_kind(port, err), _words(err)) from err
     return Transport(port, transport, receiver)
 
 
-async def _connect(port: str, settings: LineSettings, receiver: _Receiver) -> BaseSerialTransport:
+async def _connect(port: str, settings: LineSettings, receiver: _Receiver, *, raise_lines: bool) -> BaseSerialTransport:
+    lines = PinState.HIGH if raise_lines else PinState.LOW
     async with asyncio.timeout(_OPEN_TIMEOUT):
         transport, _ = await create_serial_connection(
             asyncio.get_running_loop(),
@@ -293,6 +325,8 @@ async def _connect(port: str, settings: LineSettings, receiver: _Receiver) -> Ba
             StopBits(settings.stopbits),
             byte_size=settings.bytesize,
             exclusive=True,
+            rts_on_open=lines,
+            dtr_on_open=lines,
             # It costs an interrupt per byte and lost bytes on slow machines; a telegram can wait some milliseconds.
             low_latency=False,
             connect_timeout=_CONNECT_TIMEOUT,
@@ -323,6 +357,8 @@ def _kind(port: str, err: Exception) -> TransportErrorKind:
     match err:
         case UnknownUriScheme() | _BadAddressError():
             return TransportErrorKind.UNKNOWN_SCHEME
+        case OSError(errno=errno.EBUSY):
+            return TransportErrorKind.BUSY
         case OSError() if is_url(port):
             return TransportErrorKind.UNREACHABLE
         case OSError():

@@ -1,0 +1,247 @@
+"""Output lines of GPIO chips: the kernel's character device, through its official binding ``gpiod``.
+
+Knows nothing of Home Assistant. ``gpiod`` exists on Linux only and is installed when the first line is wanted, so it is
+imported inside the functions. What the kernel promises: https://docs.kernel.org/userspace-api/gpio/chardev.html
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+import errno
+from pathlib import Path
+import re
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gpiod import LineRequest
+
+_DEVICES = Path("/dev")
+
+
+class GpioErrorKind(StrEnum):
+    """What went wrong with a line, as far as it changes what a person should do."""
+
+    MISSING = "missing"
+    """There is no such chip, or the chip has no such line."""
+    BUSY = "busy"
+    """Somebody else holds the line."""
+    DENIED = "denied"
+    """The system does not let us open the chip."""
+    UNSUPPORTED = "unsupported"
+    """It is no GPIO chip, or the line cannot be what was asked for."""
+    LOST = "lost"
+    """The line is not held, or its chip went away meanwhile."""
+
+
+class GpioError(Exception):
+    """A line cannot be had or was lost.
+
+    Attributes:
+        kind: what went wrong.
+        detail: the same in the words of the system.
+        holder: who has a busy line, as they called themselves; None where nobody is known.
+    """
+
+    def __init__(self, kind: GpioErrorKind, detail: str, holder: str | None = None) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.holder = holder
+
+
+class GpioBias(StrEnum):
+    """The pull resistor inside the chip."""
+
+    AS_IS = "as_is"
+    DISABLED = "disabled"
+    PULL_UP = "pull_up"
+    PULL_DOWN = "pull_down"
+
+
+class GpioDrive(StrEnum):
+    """Which of its two levels the pin drives; an open one leaves the other level to a resistor."""
+
+    PUSH_PULL = "push_pull"
+    OPEN_DRAIN = "open_drain"
+    OPEN_SOURCE = "open_source"
+
+
+@dataclass(frozen=True, slots=True)
+class LineInfo:
+    """One line of a chip.
+
+    Attributes:
+        number: its place on the chip, from 0.
+        name: what the board calls it (``GPIO17``), or None.
+        used: somebody has it: a program or the kernel.
+        consumer: who, as they called themselves, or None.
+    """
+
+    number: int
+    name: str | None
+    used: bool
+    consumer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChipInfo:
+    """One chip: its device (``/dev/gpiochip0``), its label (``pinctrl-bcm2711``) and its lines, by number."""
+
+    path: str
+    label: str
+    lines: tuple[LineInfo, ...]
+
+
+class GpioLine:
+    """One output line, ours alone from ``open`` to ``release``.
+
+    "On" is active: with ``active_low`` that is the low level, as most relay boards want it. What the pin does once the
+    line is free is the chip's affair: most make it an input again, and then the resistor on the board decides; some
+    keep the level. So it is also after a crash.
+    """
+
+    def __init__(
+        self,
+        chip: str,
+        line: int,
+        *,
+        consumer: str,
+        active_low: bool = False,
+        bias: GpioBias = GpioBias.AS_IS,
+        drive: GpioDrive = GpioDrive.PUSH_PULL,
+        safe: bool | None = False,
+    ) -> None:
+        """Prepare; nothing is touched before ``open``.
+
+        Args:
+            chip: device of the chip, or a link to one.
+            line: number of the line on the chip.
+            consumer: the name that others see while we hold the line; the kernel keeps 31 bytes of it.
+            active_low: the pin is low when the line is on.
+            bias: the resistor inside the chip.
+            drive: how the pin is driven.
+            safe: the state to put the line into just before it is released; None: as it is.
+        """
+        self.chip = chip
+        self.line = line
+        self._consumer = consumer
+        self._active_low = active_low
+        self._bias = bias
+        self._drive = drive
+        self._safe = safe
+        self._request: LineRequest | None = None
+        # ``set`` runs in the event loop and ``release`` in a thread; a request must not be used by two at once.
+        self._lock = Lock()
+
+    def open(self, on: bool) -> None:  # noqa: FBT001 (on and off are what a line is about)
+        """Take the line and drive it at once, without a moment at the other level. Blocks: not for the event loop.
+
+        A line that is held already is only set.
+
+        Raises:
+            GpioError: any kind.
+        """
+        import gpiod  # noqa: PLC0415 (see above)
+        from gpiod.line import Bias, Direction, Drive, Value  # noqa: PLC0415
+
+        with self._lock:
+            if self._request is not None:
+                self._set(on)
+                return
+            settings = gpiod.LineSettings(
+                direction=Direction.OUTPUT,
+                output_value=Value.ACTIVE if on else Value.INACTIVE,
+                active_low=self._active_low,
+                bias=Bias[self._bias.name],
+                drive=Drive[self._drive.name],
+            )
+            try:
+                with gpiod.Chip(self.chip) as chip:
+                    try:
+                        self._request = chip.request_lines({self.line: settings}, consumer=self._consumer)
+                    except OSError as err:
+                        if err.errno != errno.EBUSY:
+                            raise
+                        holder = chip.get_line_info(self.line).consumer or None
+                        raise GpioError(GpioErrorKind.BUSY, _words(err), holder) from err
+            except (OSError, ValueError) as err:
+                raise GpioError(_kind(err), _words(err)) from err
+
+    def set(self, on: bool) -> None:  # noqa: FBT001 (on and off are what a line is about)
+        """Switch the line. Takes some microseconds on a chip of the processor's own; may be called in the event loop.
+
+        Raises:
+            GpioError: kind ``lost``; the line has to be opened again.
+        """
+        with self._lock:
+            self._set(on)
+
+    def release(self) -> None:
+        """Put the line into its safe state and free it. Blocks: not for the event loop. Never raises."""
+        with self._lock:
+            if self._request is None:
+                return
+            try:
+                if self._safe is not None:
+                    self._set(self._safe)
+            except GpioError:
+                # The chip is gone, and the line with it.
+                return
+            self._request.release()
+            self._request = None
+
+    def _set(self, on: bool) -> None:  # noqa: FBT001
+        from gpiod.line import Value  # noqa: PLC0415
+
+        if self._request is None:
+            raise GpioError(GpioErrorKind.LOST, "the line is not open")
+        try:
+            self._request.set_value(self.line, Value.ACTIVE if on else Value.INACTIVE)
+        except OSError as err:
+            self._request.release()
+            self._request = None
+            raise GpioError(GpioErrorKind.LOST, _words(err)) from err
+
+
+def list_chips() -> list[ChipInfo]:
+    """Return the GPIO chips of this machine with their lines, by number. Blocks: not for the event loop.
+
+    A chip that goes away meanwhile is left out.
+
+    Raises:
+        GpioError: kind ``denied``: there is a chip that the system does not let us open.
+    """
+    import gpiod  # noqa: PLC0415
+
+    chips = []
+    for path in sorted(_DEVICES.glob("gpiochip*"), key=_number):
+        try:
+            with gpiod.Chip(str(path)) as chip:
+                about = chip.get_info()
+                infos = [chip.get_line_info(number) for number in range(about.num_lines)]
+        except PermissionError as err:
+            raise GpioError(GpioErrorKind.DENIED, _words(err)) from err
+        except OSError:
+            continue
+        lines = tuple(LineInfo(info.offset, info.name or None, info.used, info.consumer or None) for info in infos)
+        chips.append(ChipInfo(str(path), about.label, lines))
+    return chips
+
+
+def _number(path: Path) -> tuple[int, str]:
+    digits = re.search(r"\d+$", path.name)
+    return (int(digits[0]) if digits else -1, path.name)
+
+
+def _kind(err: OSError | ValueError) -> GpioErrorKind:
+    """Translate what opening a line ended in."""
+    if isinstance(err, ValueError) or err.errno == errno.ENOENT:
+        return GpioErrorKind.MISSING
+    if isinstance(err, PermissionError):
+        return GpioErrorKind.DENIED
+    return GpioErrorKind.UNSUPPORTED
+
+
+def _words(err: OSError | ValueError) -> str:
+    """Return what an exception says, without the error number in front."""
+    return (isinstance(err, OSError) and err.strerror) or str(err)

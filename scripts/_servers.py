@@ -1,0 +1,95 @@
+"""Real servers with a serial port at their end, for the tests of the link; kept in the cache.
+
+ser2net is Debian testing's, with its own libraries, because older ones do not answer all that serialx asks; ESPHome is
+compiled for this machine. Where one cannot be had, the tests that need it are skipped.
+"""
+
+from __future__ import annotations  # this script must start on Python 3.11
+
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+import os
+from pathlib import Path
+import re
+import shutil
+import tempfile
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+_ESPHOME = ROOT / "tests/servers/esphome.yaml"
+# What ser2net and its library load. The library's own package changes its name with each version.
+# fmt: off
+_LIBRARIES = [
+    "libc6", "libyaml-0-2", "libpam0g", "libcrypt1", "libavahi-client3", "libavahi-common3", "libsctp1", "libwrap0",
+    "libaudit1", "libdbus-1-3", "libcap-ng0", "libcap2", "libsystemd0",
+]
+# fmt: on
+
+
+def script(name: str) -> Any:  # noqa: ANN401 (a script without .py has no module that mypy could find)
+    """Load another of the scripts as a module."""
+    loader = SourceFileLoader(f"script_{name}", str(Path(__file__).with_name(name)))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None  # noqa: S101 (it is None only without a loader)
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def make() -> None:
+    """Make the servers that are missing, as far as that is possible here."""
+    setup = script("setup")
+    esphome = re.findall(r"esphome==[\d.]+", (ROOT / "pyproject.toml").read_text())
+    for name, maker, state in (
+        ("ser2net", _ser2net, ""),
+        ("esphome", _esphome, repr(esphome) + _ESPHOME.read_text()),
+    ):
+        folder: Path = setup.CACHE / name
+        ready = folder / ".ready"
+        if ready.is_file() and ready.read_text() == state:
+            continue
+        setup.say(f"making {name} for the tests")
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            maker(setup, folder)
+        except (RuntimeError, OSError, StopIteration) as error:
+            setup.say(f"{name} cannot be had here, so its tests are skipped: {error}")
+        else:
+            ready.write_text(state)
+
+
+def _ser2net(setup: Any, folder: Path) -> None:  # noqa: ANN401
+    """Unpack ser2net and its libraries, and write a program that starts it with them."""
+    if not shutil.which("apt-get"):
+        raise RuntimeError("there is no apt")
+    apt = setup.Apt("testing")
+    library = re.search(r"libgensio\d+\S*", setup.run("apt-cache", *apt.options, "depends", "ser2net"))
+    if library is None:
+        raise RuntimeError("the archive has no ser2net")
+    apt.unpack(["ser2net", library[0], *_LIBRARIES], folder)
+    libraries = next(folder.glob("usr/lib/*-linux-gnu*"))
+    program = folder / "ser2net"
+    program.write_text(
+        "#!/bin/sh\n"
+        f"export GENSIO_LIBRARY_PATH={next(folder.glob('usr/libexec/*/gensio/*'))}\n"
+        f'exec {next(libraries.glob("ld-linux*"))} --library-path {libraries} {folder}/usr/sbin/ser2net "$@"\n'
+    )
+    program.chmod(0o755)
+
+
+def _esphome(setup: Any, folder: Path) -> None:  # noqa: ANN401
+    """Compile ESPHome's firmware with a serial proxy; of all that is installed for it only the program is kept."""
+    if not shutil.which("g++"):
+        raise RuntimeError("there is no C++ compiler")
+    os.environ.update(setup.index_environment())
+    uv = setup.find_uv()
+    with tempfile.TemporaryDirectory(prefix="esphome-", dir=setup.CACHE) as temporary:
+        work = Path(temporary)
+        setup.run(uv, "venv", "--python", ROOT / ".venv/bin/python", work / "venv")
+        group = f"{ROOT / 'pyproject.toml'}:esphome"
+        setup.run(uv, "pip", "install", "--group", group, env={"VIRTUAL_ENV": str(work / "venv")})
+        shutil.copy(_ESPHOME, work)
+        path = f"{work / 'venv/bin'}:{os.environ['PATH']}"
+        setup.run(work / "venv/bin/esphome", "compile", work / _ESPHOME.name, env={"PATH": path})
+        folder.mkdir()
+        shutil.copy(next(work.glob(".esphome/build/*/.pioenvs/*/program")), folder)
