@@ -19,15 +19,31 @@ from .client import PASSWORD, USER, Client, InstanceError
 from .dialogs import add_meter, move_meter
 from .entities import DOMAIN, Entity, entities, first_entry
 from .history import write_history
-from .process import BELGIUM, HOST, NETHERLANDS, RESTART, ROOT, HomeAssistant, free_port
+from .process import BELGIUM, HOST, NETHERLANDS, RESTART, ROOT, HomeAssistant, Place, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
 FOLDER = ROOT / ".demo"
+# What the dialog asks of who has a meter that encrypts.
+_KEY, _SECOND_KEY = "encryption_key", "authentication_key"
 PORT = 8123
 READY_SECONDS = 300
 _TOTALS = {"energy", "gas", "water"}
+# Where the house with each system stands, if not in the Netherlands.
+_PLACES = {
+    "be": BELGIUM,
+    "be-ie": Place("BE", "Europe/Brussels", 50.47, 4.87),
+    **dict.fromkeys(("lu", "lu-encrypted"), Place("LU", "Europe/Luxembourg", 49.61, 6.13)),
+    "h1": Place("SE", "Europe/Stockholm", 59.33, 18.07),
+    "h1-fi": Place("FI", "Europe/Helsinki", 60.17, 24.94),
+    "hu": Place("HU", "Europe/Budapest", 47.50, 19.04),
+    "lt": Place("LT", "Europe/Vilnius", 54.69, 25.28),
+    "ch": Place("CH", "Europe/Zurich", 46.80, 7.15),
+    **dict.fromkeys(("at", "at-encrypted"), Place("AT", "Europe/Vienna", 47.07, 15.44)),
+    "si": Place("SI", "Europe/Ljubljana", 46.06, 14.51),
+    "d0": Place("DE", "Europe/Berlin", 52.52, 13.40),
+}
 
 
 class Progress:
@@ -66,7 +82,7 @@ async def running(
     than `READY_SECONDS`.
     """
     meter = SimulatedMeter(system)
-    home_assistant = HomeAssistant(folder, place=BELGIUM if system == "be" else NETHERLANDS, port=port)
+    home_assistant = HomeAssistant(folder, place=_PLACES.get(system, NETHERLANDS), port=port)
     async with _plugged(meter, folder, tcp=tcp) as meter_port:
         say(f"the simulated meter ({system}) talks on {meter_port}")
         try:
@@ -88,7 +104,7 @@ async def _set_up(
     say("Home Assistant starts")
     client = await home_assistant.start()
     say(f"Home Assistant {(await client.get('/api/config'))['version']} runs")
-    entry_id = await _configured(client, home_assistant.folder, port)
+    entry_id = await _configured(client, home_assistant.folder, port, meter)
     shown = await _valued(client, entry_id, awaited)
     say("writing the history of the last days")
     await write_history(client, shown, meter.household)
@@ -120,11 +136,13 @@ def _port_before(folder: Path) -> str | None:
     return next((str(entry["data"]["port"]) for entry in entries if entry["domain"] == DOMAIN), None)
 
 
-async def _configured(client: Client, folder: Path, port: str) -> str:
+async def _configured(client: Client, folder: Path, port: str, meter: SimulatedMeter) -> str:
     """Return the entry of the meter on `port`, which is added or moved there if it is not known."""
     if (entry_id := await first_entry(client)) is None:
         say("adding the meter, by the dialogs that a person would see")
-        added = await add_meter(client, port)
+        cipher = meter.system.cipher
+        keys = {_KEY: cipher.key.hex(), _SECOND_KEY: cipher.authentication_key.hex()} if cipher else {}
+        added = await add_meter(client, port, keys)
         say(f"found and added: {added.title}")
         return added.entry_id
     if _port_before(folder) != port:

@@ -7,7 +7,7 @@ from .client import Client, InstanceError, Json
 
 _FLOWS = "/api/config/config_entries/flow"
 _OPTIONS = "/api/config/config_entries/options/flow"
-LISTENING_SECONDS = 120  # the longest that trying all line settings may take
+LISTENING_SECONDS = 240  # the longest that trying all line settings, and asking at last, may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,12 @@ class Added:
     title: str
 
 
-async def add_meter(client: Client, port: str) -> Added:
-    """Add the meter on `port` and take what the Energy step proposes. Raises InstanceError with what a dialog said."""
-    result = await _walk(client, await client.post(_FLOWS, {"handler": "p1meter"}), port)
+async def add_meter(client: Client, port: str, keys: Json | None = None) -> Added:
+    """Add the meter on `port`, whose `keys` are asked for if it encrypts, and take what the Energy step proposes.
+
+    Raises InstanceError with what a dialog said.
+    """
+    result = await _walk(client, await client.post(_FLOWS, {"handler": "p1meter"}), port, keys or {})
     if result["type"] != "create_entry":
         raise InstanceError(f"the meter on {port} could not be added: {_why(result)}")
     if following := result.get("next_flow"):
@@ -30,22 +33,23 @@ async def add_meter(client: Client, port: str) -> Added:
 
 async def move_meter(client: Client, entry_id: str, port: str) -> None:
     """Say on which port the meter is now. Raises InstanceError with what a dialog said."""
-    result = await _walk(client, await client.post(_FLOWS, {"handler": "p1meter", "entry_id": entry_id}), port)
+    result = await _walk(client, await client.post(_FLOWS, {"handler": "p1meter", "entry_id": entry_id}), port, {})
     if result.get("reason") != "reconfigure_successful":
         raise InstanceError(f"the meter could not be moved to {port}: {_why(result)}")
 
 
-async def _walk(client: Client, form: Json, port: str) -> Json:
-    """Enter the port, wait while it is listened to, and agree to what was found."""
+async def _walk(client: Client, form: Json, port: str, keys: Json) -> Json:
+    """Enter the port, and the keys if they are asked for, wait while it is listened to, and agree to what was found."""
     answers = {**_proposed(form), "port": port}
-    result: Json = await client.post(f"{_FLOWS}/{form['flow_id']}", answers)
-    async with asyncio.timeout(LISTENING_SECONDS):
-        while result["type"] in {"progress", "progress_done"}:
-            await asyncio.sleep(0.2)
-            result = await client.get(f"{_FLOWS}/{result['flow_id']}")
-    while result["type"] == "form" and not result["errors"]:
-        result = await client.post(f"{_FLOWS}/{result['flow_id']}", _proposed(result))
-    return result
+    while True:
+        result: Json = await client.post(f"{_FLOWS}/{form['flow_id']}", answers)
+        async with asyncio.timeout(LISTENING_SECONDS):
+            while result["type"] in {"progress", "progress_done"}:
+                await asyncio.sleep(0.2)
+                result = await client.get(f"{_FLOWS}/{result['flow_id']}")
+        if result["type"] != "form" or result["errors"]:
+            return result
+        answers = keys if result["step_id"] == "key" else _proposed(result)
 
 
 async def _accept(client: Client, flow_id: str) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 DAYS = 7
 _COMMIT_SECONDS = 30  # the recorder writes new states every 5 s
-_UNIT_CLASSES = {"kWh": "energy", "m³": "volume"}
+_UNIT_CLASSES = {"kWh": "energy", "Wh": "energy", "m³": "volume"}
+_PER_KILOWATT_HOUR = {"Wh": 1000}
 
 
 async def write_history(client: Client, shown: Collection[Entity], household: Household, days: int = DAYS) -> None:
@@ -44,7 +45,7 @@ async def write_history(client: Client, shown: Collection[Entity], household: Ho
         for hour, readings in past:
             # A row is named by the beginning of its hour and holds what was shown at its end.
             start = hour - timedelta(hours=1)
-            state = float(readings[entity.what])
+            state = float(readings[entity.what] * _PER_KILOWATT_HOUR.get(str(entity.unit), 1))
             rows.append({"start": start.isoformat(), "state": state, "sum": round(state - zeros[entity_id], 3)})
         await client.command("recorder/import_statistics", metadata=metadata, stats=rows)
 

@@ -51,6 +51,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
             "seed": arguments.seed,
             "start": meter.household.local.isoformat(),
         }
+        if (cipher := meter.system.cipher) is not None:
+            served |= {"key": cipher.key.hex(), "authentication_key": cipher.authentication_key.hex()}
         print(json.dumps(served), flush=True)  # noqa: T201 - this is a program
         await stop.wait()
 

@@ -35,7 +35,16 @@ def _belgian(local: datetime) -> int:
     return 1 if local.weekday() < 5 and 7 <= local.hour < 22 else 2
 
 
-_TARIFFS: Mapping[str, Tariff] = {"nl2": _dutch, "nl4": _dutch, "nl5": _dutch, "be": _belgian}
+def _single(_: datetime) -> int:
+    """There is one tariff only."""
+    return 1
+
+
+# Where nothing stands here, tariff 1 is day.
+_TARIFFS: Mapping[str, Tariff] = {
+    **dict.fromkeys(("nl2", "nl4", "nl5"), _dutch),
+    **dict.fromkeys(("lu", "lu-encrypted", "h1", "h1-fi", "d0"), _single),
+}
 
 
 class Registers(NamedTuple):
@@ -127,7 +136,7 @@ class Household:
         self.seed = seed
         self.now = start.astimezone(UTC).replace(microsecond=0)
         self.extra = 0  # W drawn from L1 on top of the plan: a load that a test switches; negative gives
-        self._week = _week(seed, _TARIFFS[system], weather)
+        self._week = _week(seed, _TARIFFS.get(system, _belgian), weather)
         self._mounted_with = Registers(*Random(f"{seed}/registers").sample(range(2_000_000_000), 6))
         counted = self.registers_at(self.now)
         self._import, self._export = [0, counted.import_1, counted.import_2], [0, counted.export_1, counted.export_2]

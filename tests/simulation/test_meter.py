@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.simulation.checksum import crc16
 from tests.simulation.faults import Damage, Fault
 from tests.simulation.household import ZONE
 from tests.simulation.meter import SimulatedMeter
+from tests.simulation.telegrams import SYSTEMS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -237,3 +239,8 @@ def test_as_a_program(link: Path) -> None:
         for program in programs:
             program.kill()
             program.communicate()
+
+
+def test_the_demo_can_be_had_with_every_system() -> None:
+    # It starts on a Python that cannot read the list itself.
+    assert runpy.run_path(str(ROOT / "scripts/demo"), run_name="demo")["SYSTEMS"] == tuple(SYSTEMS)

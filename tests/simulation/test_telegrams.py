@@ -3,11 +3,14 @@
 from datetime import UTC, datetime
 import re
 
+from cryptography.hazmat.primitives.ciphers import Cipher as RawCipher, algorithms, modes
 import pytest
 
 from tests.simulation.checksum import crc16
+from tests.simulation.cipher import Cipher
 from tests.simulation.household import ZONE, Household, Peak, Registers
-from tests.simulation.telegrams import SYSTEMS, stamp
+from tests.simulation.objects import stamp
+from tests.simulation.telegrams import SYSTEMS
 
 # A Friday evening at 21:17:08: dark, and the tariffs of the two countries differ.
 EVENING = datetime(2026, 11, 20, 21, 17, 8, tzinfo=ZONE)
@@ -22,7 +25,8 @@ VOLUME = r"\(\d{5}\.\d{3}\*m3\)"
 FAILURE = rf"\(1\)\(0-0:96\.7\.19\){STAMP}\(0000000187\*s\)"
 PEAK = rf"{STAMP}{STAMP}{POWER}"
 
-# Each system's objects in the order of its documents, and the form of each.
+# Each system's objects in the order of its documents, and the form of each. What is sent in other countries is tested
+# by reading it (tests/meter/test_systems.py).
 LINES = {
     "nl2": [
         ("0-0:96.1.1", IDENTITY),
@@ -113,7 +117,7 @@ def lines_of(telegram: bytes) -> list[str]:
     return telegram.decode("ascii").split("\r\n")[2:-2]
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", LINES)
 def test_every_line_is_there_and_has_its_form(system: str) -> None:
     lines = lines_of(compose(system))
     assert len(lines) == len(LINES[system])
@@ -121,14 +125,43 @@ def test_every_line_is_there_and_has_its_form(system: str) -> None:
         assert re.fullmatch(re.escape(code) + form, line), line
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+WITHOUT_CHECKSUM = {"nl2", "si", "d0"}
+ENCRYPTED = {"lu-encrypted", "at-encrypted"}
+
+
+@pytest.mark.parametrize("system", sorted(SYSTEMS.keys() - ENCRYPTED))
 def test_the_frame(system: str) -> None:
     telegram = compose(system)
-    assert re.match(rb"/[A-Za-z]{3}5\S{1,16}\r\n\r\n", telegram)
+    assert re.match(rb"/[A-Za-z]{3}[59\d]?[^\r\n]{1,16}\r\n\r\n", telegram)
     body, mark, end = telegram.rpartition(b"!")
     assert b"\n" not in body.replace(b"\r\n", b"")
-    assert end == (b"\r\n" if system == "nl2" else b"%04X\r\n" % crc16(body + mark))
+    assert end == (b"\r\n" if system in WITHOUT_CHECKSUM else b"%04X\r\n" % crc16(body + mark))
     assert telegram.isascii()
+
+
+@pytest.mark.parametrize("system", sorted(ENCRYPTED))
+def test_the_encrypted_frame(system: str) -> None:
+    household = Household(start=EVENING, system=system)
+    plain = SYSTEMS[system.partition("-")[0]].compose(household)
+    frame = compose(system, household)
+    title = b"SAGsim01" if system.startswith("lu") else b"SAGsim02"
+    # What follows the length: security control, counter, as many bytes as there were, and twelve of the tag.
+    length = 1 + 4 + len(plain) + 12
+    assert frame.startswith(b"\xdb\x08" + title + b"\x82" + length.to_bytes(2) + b"\x30")
+    assert len(frame) == 13 + length
+    counter = int.from_bytes(frame[14:18])
+    household.step(10)
+    assert int.from_bytes(compose(system, household)[14:18]) == counter + 1
+
+
+def test_the_cipher_is_the_one_of_the_document() -> None:
+    # GCM adds the counter mode of AES on the block that begins with title and counter, from 2 on.
+    key, title = bytes(range(16)), b"SAGtest1"
+    blocks = algorithms.AES(key)
+    stream = modes.CTR(title + (1).to_bytes(4) + (2).to_bytes(4))
+    encryptor = RawCipher(blocks, stream).encryptor()
+    frame = Cipher(title, key, bytes(16)).seal(b"/Lux5!\r\n", 1)
+    assert frame[18:26] == encryptor.update(b"/Lux5!\r\n")
 
 
 def test_a_known_household_as_nl5() -> None:
