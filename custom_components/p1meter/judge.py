@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from .memory import Memory, Slot, slot_id
+from .memory import Joint, Memory, Slot, slot_id
 from .meter import REGISTERS, Reading, Telegram
 from .roles import ELECTRICITY, Roles
 from .totals import Totals
@@ -45,6 +45,12 @@ class Judge:
         self._totals = Totals(memory.totals)
         self._suspect: str | None = None
         self._suspicions = 0
+        self._was_ours = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the newest telegram is of the electricity meter that we know."""
+        return self._suspect is None
 
     def judge(self, telegram: Telegram, wall: datetime) -> Verdict:
         """Return what is to be shown of a telegram.
@@ -55,6 +61,7 @@ class Judge:
         """
         ours, learned = self._recognise(telegram)
         memory = self._memory
+        joints = len(memory.joints)
         if ours and (memory.ident, memory.profile) != (telegram.ident, telegram.profile):
             memory.ident, memory.profile = telegram.ident, telegram.profile
             learned = True
@@ -65,7 +72,7 @@ class Judge:
                 memory.ids[role] = equipment_id
                 learned = True
                 if before.get(role) is not None:
-                    self._forget_totals(role)
+                    self._join(role, wall)
         shown: dict[str, Reading] = {}
         new: list[Slot] = []
         for reading in chain(telegram.readings.values(), telegram.unknown.values()):
@@ -89,7 +96,7 @@ class Judge:
             is_total = register is not None and register.role == "total"
             counts = ours or role_of != ELECTRICITY
             shown[name] = self._believable(name, reading, wall, ours=counts) if is_total else reading
-        return Verdict(shown, new, learned)
+        return Verdict(shown, new, learned or len(memory.joints) > joints)
 
     def is_doubtful(self, slot: Slot) -> bool:
         """Whether nobody can say what this value means: a total, while another meter answers."""
@@ -98,10 +105,14 @@ class Judge:
         register = REGISTERS.get(slot.key)
         return register is not None and register.role == "total"
 
-    def adopt(self) -> None:
-        """Take the meter that answers for the one that was replaced: its totals are shown from here on."""
+    def adopt(self, wall: datetime) -> None:
+        """Take the meter that answers for the one that was replaced: its totals are shown from here on.
+
+        Args:
+            wall: the time, aware.
+        """
         self._memory.ids[ELECTRICITY] = self.stranger
-        self._forget_totals(ELECTRICITY)
+        self._join(ELECTRICITY, wall)
         self.stranger = self._suspect = None
 
     def _recognise(self, telegram: Telegram) -> tuple[bool, bool]:
@@ -114,6 +125,7 @@ class Judge:
         if known is None or sent == known:
             self._memory.ids[ELECTRICITY] = sent
             self.stranger = self._suspect = None
+            self._was_ours = True
             return True, known is None
         self._suspicions = self._suspicions + 1 if sent == self._suspect else 1
         self._suspect = sent
@@ -125,13 +137,19 @@ class Judge:
         """Return a total, or the last good value in its place."""
         if not isinstance(reading.value, Decimal):
             return reading
-        if ours:
-            value: Decimal | None = self._totals.good(name, reading.value, reading.unit, wall, reading.at)
-            return reading if value == reading.value else reading._replace(value=value)
-        value, unit = self._totals.last.get(name, (None, reading.unit))
-        return reading._replace(value=value, unit=unit)
+        last, unit = self._totals.last.get(name, (None, reading.unit))
+        if not ours:
+            # What was kept over a restart may be an hour old: older than what was shown last.
+            return reading._replace(value=last if self._was_ours else None, unit=unit)
+        value = self._totals.good(name, reading.value, reading.unit, wall, reading.at)
+        if last is not None and value < last and unit == reading.unit:
+            # A meter that was replaced and sends no number, or one that was set back.
+            self._memory.joints.append(Joint(name, wall))
+        return reading if value == reading.value else reading._replace(value=value)
 
-    def _forget_totals(self, role: str) -> None:
+    def _join(self, role: str, wall: datetime) -> None:
+        """Let the totals of a role go on with those of another meter."""
         for slot in self._memory.slots.values():
-            if slot.role == role:
+            if slot.role == role and slot.id in self._totals.last:
                 self._totals.forget(slot.id)
+                self._memory.joints.append(Joint(slot.id, wall))

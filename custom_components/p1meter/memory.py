@@ -1,9 +1,11 @@
 """What is known of a meter, whether it speaks at the moment or not. Pure: nothing of Home Assistant."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from .key_watch import KeyRecord
 from .meter.profiles import profile
 
 if TYPE_CHECKING:
@@ -20,12 +22,14 @@ class Slot(NamedTuple):
         key: the register's key; the code as sent where there is no such register.
         unit: as sent.
         number: whether it was a number; it matters only for a code we do not know.
+        computed: whether p1meter works it out over time, because the meter does not send it.
     """
 
     role: str
     key: str
     unit: str | None
     number: bool
+    computed: bool = False
 
     @property
     def id(self) -> str:
@@ -38,6 +42,18 @@ def slot_id(role: str, key: str) -> str:
     return f"{role}_{key}"
 
 
+class Joint(NamedTuple):
+    """Where the readings of one meter end and those of the next begin, in the history of one total.
+
+    Attributes:
+        slot: id of the total's slot.
+        at: when it was adopted, aware: no state of the old meter is written from here on, none of the new one before.
+    """
+
+    slot: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Memory:
     """What is known of a meter.
@@ -48,6 +64,9 @@ class Memory:
         ids: the equipment id that fills each role; None where a meter has none.
         slots: everything it ever sent that has an entity, by the slot's id, in the order in which it came.
         totals: the last good value of each total and its unit, by the slot's id.
+        joints: those that still have to be taken out of the recorder's statistics.
+        key: whether the key of a meter that encrypts ever fitted, and still does.
+        events: what each event entity told last, by the slot's id, so that nothing is told twice.
     """
 
     ident: str | None = None
@@ -55,10 +74,13 @@ class Memory:
     ids: dict[str, str | None] = field(default_factory=dict)
     slots: dict[str, Slot] = field(default_factory=dict)
     totals: dict[str, tuple[Decimal, str | None]] = field(default_factory=dict)
+    joints: list[Joint] = field(default_factory=list)
+    key: KeyRecord = field(default_factory=KeyRecord)
+    events: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Take up what `to_json` gave."""
+        """Take up what `to_json` gave; the first version of p1meter had no joints, key and events."""
         kind = data["profile"]
         return cls(
             ident=data["ident"],
@@ -66,6 +88,9 @@ class Memory:
             ids=dict(data["ids"]),
             slots={(slot := Slot(**kept)).id: slot for kept in data["slots"]},
             totals={key: (Decimal(value), unit) for key, (value, unit) in data["totals"].items()},
+            joints=[Joint(kept["slot"], datetime.fromisoformat(kept["at"])) for kept in data.get("joints", ())],
+            key=KeyRecord(**data.get("key", {})),
+            events=dict(data.get("events", {})),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -80,4 +105,7 @@ class Memory:
             "ids": dict(self.ids),
             "slots": [slot._asdict() for slot in self.slots.values()],
             "totals": {key: (str(value), unit) for key, (value, unit) in self.totals.items()},
+            "joints": [{"slot": joint.slot, "at": joint.at.isoformat()} for joint in self.joints],
+            "key": self.key._asdict(),
+            "events": dict(self.events),
         }

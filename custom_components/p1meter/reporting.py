@@ -13,6 +13,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from .meter import REGISTERS, Reading
+from .meter.values import UNITS
+from .own import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,11 +66,17 @@ _STEP_OF_A_PHASE = _Step(Decimal("0.2"), Decimal(100))
 _STEP_OF_A_TOTAL = _Step(Decimal(0), Decimal(100))
 _PREFIXES = {"k": Decimal(1000), "M": Decimal(1000000), "m": Decimal("0.001")}
 _BASE_UNITS = frozenset({"W", "A", "V", "Hz", "var", "VA", "Wh", "varh"})
+# What a person has picked is written as a register of ours in the same unit is; in other units on every change.
+_STEPS_BY_UNIT = {unit: step for quantity, step in _STEPS.items() for unit in UNITS[quantity]} | dict.fromkeys(
+    UNITS["energy"] | UNITS["reactive_energy"], _STEP_OF_A_TOTAL
+)
 
 
 @cache
 def _rule(key: str, unit: str | None) -> _Step | None:
     """Return when a change of this register is written before the mark; None: every change is."""
+    if key.startswith(f"{OWN}_"):
+        return _scaled(_STEPS_BY_UNIT.get(unit or ""), unit)
     register = REGISTERS.get(key)
     if register is None or key == "telegram_time":
         return _ONLY_AT_MARKS
@@ -80,7 +88,11 @@ def _rule(key: str, unit: str | None) -> _Step | None:
     elif register.role == "total" and register.quantity in {"energy", "reactive_energy"}:
         # A meter on the M-Bus sends a new total every five minutes to every hour: that is no flood.
         step = _STEP_OF_A_TOTAL if register.device == "electricity" else None
-    unit = unit or register.unit
+    return _scaled(step, unit or register.unit)
+
+
+def _scaled(step: _Step | None, unit: str | None) -> _Step | None:
+    """Return a step whose least is in this unit instead of in the unit without a prefix."""
     if step is None or unit is None or unit[0] not in _PREFIXES or unit[1:] not in _BASE_UNITS:
         return step
     return _Step(step.share, step.least / _PREFIXES[unit[0]])

@@ -29,12 +29,13 @@ _WITHOUT_STAMP = timedelta(seconds=30)
 
 @dataclass(slots=True)
 class _Watched:
-    """One meter on the M-Bus, since p1meter started."""
+    """One meter on the M-Bus, since p1meter started; `gap` is from the capture before the newest one to that."""
 
     stamp: datetime
     since: datetime
     stamps: int = 1
     moved: datetime | None = None
+    gap: timedelta | None = None
 
 
 class Roles:
@@ -77,24 +78,16 @@ class Roles:
         if watched is None:
             self._watched[key] = _Watched(stamp=device.at or wall, since=wall)
         elif device.at != watched.stamp and (device.at is not None or wall - watched.stamp >= _WITHOUT_STAMP):
-            watched.stamp = device.at or wall
+            stamp = device.at or wall
+            watched.gap = min(stamp - watched.stamp, _FROZEN)
+            watched.stamp = stamp
             watched.stamps += 1
             watched.moved = wall
 
     def _assign(self, kind: str, devices: list[MBusDevice], *, adopt: bool) -> dict[int, str]:
         first_of_its_kind = not any(_is_of(kind, role) for role in self.ids)
-        roles: dict[int, str] = {}
-        for device in devices:
-            if (role := self._known(kind, device.equipment_id)) is not None:
-                roles[device.channel] = role
-        strangers: list[MBusDevice] = []
-        for device in devices:
-            if device.channel in roles:
-                continue
-            if (role := self._without_id(kind, device.equipment_id, set(roles.values()))) is not None:
-                roles[device.channel] = role
-            else:
-                strangers.append(device)
+        roles = self._recognise(kind, devices)
+        strangers = [device for device in devices if device.channel not in roles]
         if not adopt or not strangers:
             return roles
         newest = max(self._watched[kind, device.equipment_id].stamp for device in strangers)
@@ -103,10 +96,28 @@ class Roles:
             if watched.stamps < _STAMPS_NEEDED and not (first_of_its_kind and newest - watched.stamp < _FROZEN):
                 continue
             role = self._vacant(kind, watched, set(roles.values()), {other.equipment_id for other in devices})
+            if role is None:
+                continue
             # The meter that stopped capturing gives the role up.
             roles = {channel: other for channel, other in roles.items() if other != role}
             roles[device.channel] = role
+            if role in self.ids:
+                # To become another one, it has to show first that it captures again.
+                self._watched.pop((kind, self.ids[role]), None)
             self.ids[role] = device.equipment_id
+        return roles
+
+    def _recognise(self, kind: str, devices: list[MBusDevice]) -> dict[int, str]:
+        """Return the roles of the meters that are known; first of those whose id says so."""
+        roles: dict[int, str] = {}
+        for device in devices:
+            if (role := self._known(kind, device.equipment_id)) is not None:
+                roles[device.channel] = role
+        for device in devices:
+            if device.channel in roles:
+                continue
+            if (role := self._without_id(kind, device.equipment_id, set(roles.values()))) is not None:
+                roles[device.channel] = role
         return roles
 
     def _known(self, kind: str, equipment_id: str | None) -> str | None:
@@ -117,22 +128,25 @@ class Roles:
 
     def _without_id(self, kind: str, equipment_id: str | None, taken: set[str]) -> str | None:
         """Return the role of a meter that did not send its id before, or does not send it now."""
-        for role, known in self.ids.items():
-            if role not in taken and _is_of(kind, role) and None in {known, equipment_id}:
+        free = [role for role in self.ids if role not in taken and _is_of(kind, role)]
+        for role in free:
+            known = self.ids[role]
+            # Which of several it is that leaves its id out, nobody can say.
+            if known is None or (equipment_id is None and len(free) == 1):
                 self.ids[role] = known or equipment_id
                 return role
         return None
 
-    def _vacant(self, kind: str, newcomer: _Watched, taken: set[str], present: set[str | None]) -> str:
-        """Return the role that a new meter takes."""
+    def _vacant(self, kind: str, newcomer: _Watched, taken: set[str], present: set[str | None]) -> str | None:
+        """Return the role that a new meter takes; None: not before it is known whether an older one still captures."""
         ours = [role for role in self.ids if _is_of(kind, role)]
         for role in ours:
             if role not in taken and self.ids[role] not in present:
                 return role
         for role in ours:
             holder = self._watched.get((kind, self.ids[role]))
-            if holder is not None and newcomer.stamps >= _STAMPS_NEEDED and _is_frozen(holder, newcomer):
-                return role
+            if holder is not None and newcomer.stamps >= _STAMPS_NEEDED and _is_still(holder, newcomer):
+                return role if _is_late(holder, newcomer) else None
         return next(role for number in count(1) if (role := _numbered(kind, number)) not in ours)
 
 
@@ -142,9 +156,14 @@ def kind_and_number(role: str) -> tuple[str, int]:
     return (kind, int(number)) if kind and number.isdigit() else (role, 1)
 
 
-def _is_frozen(holder: _Watched, newcomer: _Watched) -> bool:
+def _is_still(holder: _Watched, newcomer: _Watched) -> bool:
     """Whether a meter captured nothing for as long as the newcomer has been there."""
     return (holder.moved is None or holder.moved < newcomer.since) and holder.stamp <= newcomer.stamp
+
+
+def _is_late(holder: _Watched, newcomer: _Watched) -> bool:
+    """Whether a meter that captures less often than the newcomer should have done so by now."""
+    return holder.gap is None or newcomer.stamp - holder.stamp > holder.gap
 
 
 def _numbered(kind: str, number: int) -> str:

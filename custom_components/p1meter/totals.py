@@ -62,7 +62,8 @@ class Totals:
 
     def _believed(self, key: str, value: Decimal, wall: datetime, captured: datetime | None) -> bool:
         fall = self._falls.get(key)
-        if fall is None or value < fall.value:
+        # A clock that was set back would hold the total until it is that late again.
+        if fall is None or value < fall.value or wall < fall.since:
             fall = self._falls[key] = _Fall(value, wall)
         fall.value = value
         fall.telegrams += 1

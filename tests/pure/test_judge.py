@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from p1meter.judge import Judge, Verdict
-from p1meter.memory import Memory, Slot
+from p1meter.memory import Joint, Memory, Slot
 from p1meter.meter import Reader, Telegram
 from tests.compose import ELECTRICITY_ID, GAS_ID, NL5, compose, nl5
 
@@ -153,11 +153,24 @@ def test_a_person_may_adopt_it() -> None:
     foreign = nl5({"0-0:96.1.1": OTHER, "1-0:1.8.1": "(000007.000*kWh)"})
     for second in range(1, 4):
         judge(our_judge, foreign, second)
-    our_judge.adopt()
+    our_judge.adopt(NOON + timedelta(seconds=4))
     verdict = judge(our_judge, foreign, 4)
     assert memory.ids["electricity"] == OTHER_ID
     assert our_judge.stranger is None
     assert value(verdict, "electricity_import_tariff_1") == Decimal(7)
+    # What was summed up goes on with the new readings; peaks and counters of failures are the new meter's own.
+    assert {joint.slot for joint in memory.joints} == {
+        f"electricity_{key}"
+        for key in (
+            "import_tariff_1",
+            "import_tariff_2",
+            "export_tariff_1",
+            "export_tariff_2",
+            "import_total",
+            "export_total",
+        )
+    }
+    assert {joint.at for joint in memory.joints} == {NOON + timedelta(seconds=4)}
 
 
 def test_what_only_another_meter_sends_is_not_ours_before_it_is_adopted() -> None:
@@ -169,7 +182,7 @@ def test_what_only_another_meter_sends_is_not_ours_before_it_is_adopted() -> Non
         verdict = judge(our_judge, other, second)
         assert verdict.new == []
         assert "electricity_frequency" not in memory.slots
-    our_judge.adopt()
+    our_judge.adopt(NOON + timedelta(seconds=5))
     verdict = judge(our_judge, other, 5)
     assert [slot.key for slot in verdict.new] == ["frequency"]
     assert value(verdict, "electricity_frequency") == Decimal("50.01")
@@ -188,6 +201,7 @@ def test_a_new_gas_meter_goes_on_where_it_is() -> None:
     assert verdict.learned
     assert value(verdict, "gas_gas") == Decimal("1.200")
     assert memory.ids["gas"] == "G0079140099999999"
+    assert memory.joints == [Joint("gas_gas", NOON + timedelta(seconds=900))]
 
 
 def test_a_meter_without_an_id_is_the_meter() -> None:
@@ -203,9 +217,46 @@ def test_a_meter_without_an_id_is_the_meter() -> None:
 def test_memory_outlives_a_restart() -> None:
     memory = Memory()
     judge(Judge(memory), nl5({"1-0:99.1.0": "(00.250*kW)"}))
+    memory.joints.append(Joint("gas_gas", NOON))
     again = Memory.from_json(memory.to_json())
     assert again == memory
     assert len(again.slots) > len(NL5) - 10
     verdict = judge(Judge(again), nl5({"1-0:1.8.1": "(000000.000*kWh)"}))
     assert value(verdict, "electricity_import_tariff_1") == Decimal("4512.345")
     assert verdict.new == []
+
+
+def test_what_the_first_version_remembered_is_understood() -> None:
+    memory = Memory()
+    judge(Judge(memory), nl5())
+    kept = memory.to_json()
+    for new in ("joints", "key", "events"):
+        del kept[new]
+    assert Memory.from_json(kept) == memory
+
+
+def test_a_fall_that_is_believed_is_a_joint() -> None:
+    """A meter without a number cannot say that it was replaced."""
+    memory = Memory()
+    our_judge = Judge(memory)
+    sent = {"1-0:1.8.0": "(00000501.000*kWh)", "1-0:2.8.0": "(00000000.000*kWh)", "1-0:1.7.0": "(0000.500*kW)"}
+    judge(our_judge, compose(sent, "ELL5\\253833635_A"))
+    fallen = compose({**sent, "1-0:1.8.0": "(00000480.000*kWh)"}, "ELL5\\253833635_A")
+    for second in (10, 40):
+        assert value(judge(our_judge, fallen, second), "electricity_import_total") == Decimal(501)
+    assert memory.joints == []
+    verdict = judge(our_judge, fallen, 70)
+    assert value(verdict, "electricity_import_total") == Decimal(480)
+    assert verdict.learned
+    assert memory.joints == [Joint("electricity_import_total", NOON + timedelta(seconds=70))]
+
+
+def test_after_a_restart_another_meter_shows_no_totals_at_all() -> None:
+    memory = Memory()
+    judge(Judge(memory), nl5())
+    # What was kept may be older than what was shown last: to show it now would be a fall.
+    our_judge = Judge(Memory.from_json(memory.to_json()))
+    foreign = nl5({"0-0:96.1.1": OTHER, "1-0:1.8.1": "(000007.000*kWh)"})
+    assert value(judge(our_judge, foreign), "electricity_import_tariff_1") is None
+    assert value(judge(our_judge, nl5(), 1), "electricity_import_tariff_1") == Decimal("4512.345")
+    assert value(judge(our_judge, foreign, 2), "electricity_import_tariff_1") == Decimal("4512.345")

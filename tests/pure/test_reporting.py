@@ -258,3 +258,28 @@ def test_a_steady_house_costs_next_to_nothing() -> None:
         )
         rows += "power" in due
     assert rows <= 13
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unit", "written"),
+    [
+        ("0.300", "0.350", "kW", False),  # 50 W
+        ("0.300", "0.400", "kW", True),
+        ("10.000", "10.099", "kWh", False),
+        ("10.000", "10.100", "kWh", True),
+        ("230.0", "234.0", "V", False),
+        ("20.1", "20.2", "°C", True),  # no quantity that flickers
+    ],
+)
+def test_what_a_person_has_picked_is_written_by_its_unit(
+    before: str,
+    after: str,
+    unit: str,
+    written: bool,  # noqa: FBT001 (a column)
+) -> None:
+    due = feed(Reporter(), telegram(own_pump=(before, unit)), telegram(own_pump=(after, unit)))
+    assert due == ({"own_pump"} if written else set())
+
+
+def test_a_text_that_a_person_has_picked_is_written_as_it_changes() -> None:
+    assert feed(Reporter(), {"own_note": reading("own_note", "a")}, {"own_note": reading("own_note", "b")})

@@ -139,3 +139,50 @@ def test_nothing_is_adopted_while_another_electricity_meter_answers() -> None:
         at = NOON + number * FIVE_MINUTES
         assert roles.assign([gas(1, "NEW", at)], at, adopt=False) == {}
     assert roles.ids == {"gas": "OLD"}
+
+
+def test_a_meter_that_is_away_for_days_has_its_role_when_it_comes_back() -> None:
+    roles = Roles({"gas": "G1", "water": "W1"})
+    water = MBusDevice(2, "water", "W1", 7, NOON)
+    for day in range(5):
+        assert roles.assign([water], NOON + timedelta(days=day)) == {2: "water"}
+    later = NOON + timedelta(days=5)
+    assert roles.assign([water, gas(3, "G1", later)], later) == {2: "water", 3: "gas"}
+    assert roles.ids == {"gas": "G1", "water": "W1"}
+
+
+def test_a_meter_that_captures_less_often_is_not_taken_for_one_that_stopped() -> None:
+    """The known one captures every hour, the new one every five minutes."""
+    roles = Roles({"gas": "HOURLY"})
+    given: list[dict[int, str]] = []
+    for minute in range(0, 240, 5):
+        at = NOON + timedelta(minutes=minute)
+        devices = [gas(1, "HOURLY", NOON + timedelta(hours=minute // 60))]
+        if minute >= 125:
+            devices.append(gas(2, "NEW", at))
+        given.append(roles.assign(devices, at))
+    assert given[180 // 5 - 1] == {1: "gas"}
+    assert given[-1] == {1: "gas", 2: "gas_2"}
+    assert roles.ids == {"gas": "HOURLY", "gas_2": "NEW"}
+
+
+def test_one_that_captured_every_hour_and_stops_is_replaced_when_it_is_late() -> None:
+    roles = Roles({"gas": "HOURLY"})
+    taken: list[int] = []
+    for minute in range(0, 240, 5):
+        at = NOON + timedelta(minutes=minute)
+        devices = [gas(1, "HOURLY", NOON + timedelta(hours=min(minute // 60, 2)))]
+        if minute >= 125:
+            devices.append(gas(2, "NEW", at))
+        if roles.assign(devices, at).get(2) == "gas":
+            taken.append(minute)
+    # Its last capture was at two o'clock.
+    assert taken[0] == 185
+    assert roles.ids == {"gas": "NEW"}
+
+
+def test_which_of_two_leaves_its_id_out_nobody_knows() -> None:
+    roles = Roles({"gas": "G1", "gas_2": "G2"})
+    assert roles.assign([gas(2, None, NOON)], NOON) == {}
+    # Beside the other one it is clear.
+    assert roles.assign([gas(1, "G1", NOON), gas(2, None, NOON)], NOON) == {1: "gas", 2: "gas_2"}

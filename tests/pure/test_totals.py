@@ -79,3 +79,13 @@ def test_what_was_good_before_a_restart_still_counts() -> None:
     totals = Totals({"import": (Decimal(500), "kWh")})
     assert totals.good("import", Decimal(0), "kWh", NOON) == Decimal(500)
     assert totals.good("import", Decimal(501), "kWh", after(1)) == Decimal(501)
+
+
+def test_a_clock_that_is_set_back_does_not_hold_a_total_for_a_year() -> None:
+    totals = Totals({})
+    totals.good("import", Decimal(500), "kWh", NOON)
+    a_year = 365 * 86_400
+    assert totals.good("import", Decimal(7), "kWh", after(a_year)) == Decimal(500)
+    shown = {second: totals.good("import", Decimal(7), "kWh", after(second)) for second in range(1, 70)}
+    assert shown[60] == Decimal(500)
+    assert shown[61] == Decimal(7)
