@@ -3,16 +3,27 @@
 from typing import TYPE_CHECKING
 
 from homeassistant.const import CONF_PORT, Platform
+from homeassistant.helpers import config_validation as cv
 
-from . import devices
-from .const import PROBED
+from . import actions, devices, joints
+from .const import DOMAIN, PROBED
 from .coordinator import MeterCoordinator, P1MeterConfigEntry
 from .store import MeterStore
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
+    from homeassistant.helpers import device_registry as dr
+    from homeassistant.helpers.typing import ConfigType
 
-_PLATFORMS = (Platform.BINARY_SENSOR, Platform.SENSOR)
+_PLATFORMS = (Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR)
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
+    """Register the actions: they are there also while no meter is."""
+    actions.async_register(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> bool:
@@ -20,6 +31,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
 
     Raises:
         ConfigEntryNotReady: the meter was never read, and its port cannot be opened or says nothing.
+        ConfigEntryAuthFailed: the meter was never read, and its key does not fit.
     """
     store = MeterStore(hass, entry.entry_id)
     await store.async_load()
@@ -31,7 +43,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
     else:
         coordinator.start()
     devices.async_register(hass, entry, store.memory)
+    coordinator.named_after = store.memory.profile
     await hass.config_entries.async_forward_entry_setups(entry, _PLATFORMS)
+    joints.async_keep(hass, entry, store)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
 
@@ -39,6 +53,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
 async def async_unload_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> bool:
     """Take the entities away; the coordinator frees the port."""
     return await hass.config_entries.async_unload_platforms(entry, _PLATFORMS)
+
+
+async def async_remove_config_entry_device(
+    _hass: HomeAssistant, entry: P1MeterConfigEntry, device: dr.DeviceEntry
+) -> bool:
+    """Let a person delete the device of a meter on the M-Bus that is not there any more, and forget it."""
+    role = devices.role_of(entry.entry_id, device)
+    return role is not None and entry.runtime_data.forget(role)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> None:

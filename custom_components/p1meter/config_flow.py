@@ -1,11 +1,16 @@
-"""The dialogs: on which port the meter is, where it moved to, and what the Energy dashboard gets of it."""
+"""The dialogs: on which port the meter is, which key opens what it sends, and where it moved to."""
 
 import asyncio
+from contextlib import suppress
+from dataclasses import replace
 import logging
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Any, cast, override
 
+from homeassistant.components import usb
 from homeassistant.config_entries import (
+    SOURCE_IGNORE,
     SOURCE_RECONFIGURE,
+    SOURCE_USB,
     SOURCE_USER,
     ConfigEntry,
     ConfigEntryState,
@@ -13,61 +18,80 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     FlowType,
     OperationNotAllowed,
-    OptionsFlow,
 )
 from homeassistant.const import CONF_PORT
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.data_entry_flow import AbortFlow, FlowResultType
-from homeassistant.helpers import device_registry as dr, entity_registry as er
-from homeassistant.helpers.selector import (
-    SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-    SerialPortSelector,
-)
-from homeassistant.helpers.translation import async_get_translations
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import AbortFlow, FlowResultType, UnknownFlow
+from homeassistant.helpers.selector import SerialPortSelector, TextSelector, TextSelectorConfig, TextSelectorType
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 import probatio as vol
 
-from .const import CONF_LINE, CONF_PROFILE, DOMAIN, PROBED
-from .energy_dashboard import EnergyDashboardError, async_apply, async_proposal, async_sources
-from .idents import describe
-from .link import ProbePlan, ProbeResult, ProbeVerdict, TransportError, TransportErrorKind, probe
-from .meter import REGISTERS, Telegram
-from .ports import async_program_on, async_same_port, async_stable_path, async_user_of
-from .roles import Roles, kind_and_number
+from .const import CONF_ASKED, CONF_AUTHENTICATION_KEY, CONF_IDENT, CONF_KEY, CONF_LINE, CONF_PROFILE, DOMAIN, PROBED
+from .found import async_description, async_title, meter_id
+from .keys import parse_key, try_keys
+from .link import ProbePlan, ProbeResult, ProbeVerdict, TransportError, TransportErrorKind, has_line_settings, probe
+from .meter import DecryptionKeys, Reason
+from .meter.cipher import USUAL_AUTHENTICATION_KEY
+from .options_flow import P1MeterOptionsFlow
+from .ports import (
+    async_is_gone,
+    async_prepare,
+    async_program_on,
+    async_same_port,
+    async_stable_path,
+    async_user_of,
+)
+from .settings import keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from .energy_dashboard import Source
+    from homeassistant.config_entries import ConfigFlowContext
+    from homeassistant.helpers.service_info.usb import UsbServiceInfo
+
+    from .coordinator import P1MeterConfigEntry
     from .link import LineSettings
+    from .meter import Telegram
 
 _LOGGER = logging.getLogger(__name__)
-
-CONF_IDENT: Final = "ident"
-"""In the entry's data where the meter has no id: what stands in for it."""
-CONF_SOURCES: Final = "sources"
 
 PROBE_PLAN = ProbePlan()
 """How long to listen for what."""
 
 _PORT_SCHEMA = vol.Schema({vol.Required(CONF_PORT): SerialPortSelector()})
+_SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+_KEY_SCHEMA = vol.Schema({vol.Required(CONF_KEY): _SECRET, vol.Optional(CONF_AUTHENTICATION_KEY): _SECRET})
+_USUAL_KEY = USUAL_AUTHENTICATION_KEY.hex().upper()
+# Which field of the form a verdict is about.
+_WRONG_KEYS = {
+    ProbeVerdict.WRONG_KEY: {CONF_KEY: "wrong_key"},
+    ProbeVerdict.WRONG_AUTHENTICATION_KEY: {CONF_AUTHENTICATION_KEY: "wrong_authentication_key"},
+}
+# What is to be done about these is something else where the speed is not set from here.
+_OTHER_WORDS_FOR_ADDRESSES = frozenset({ProbeVerdict.NOTHING, ProbeVerdict.NO_SIGNAL, ProbeVerdict.GARBAGE})
+_NOT_WHOLE = frozenset({Reason.CRC, Reason.TRUNCATED, Reason.OVERRUN, Reason.TIMEOUT})
+_SAMPLE_LENGTH = 60
+
+_DISCOVERED: HassKey[dict[str, P1MeterConfigFlow]] = HassKey("p1meter_discovered")
+"""By port, the flow that offers the cable there."""
 
 
 class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Finds the meter on a port: nothing but the port is asked."""
+    """Finds the meter on a port: nothing but the port is asked, and the key of a meter that encrypts."""
 
     VERSION = 1
 
-    _found: tuple[Telegram, LineSettings]
+    _found: tuple[Telegram, LineSettings, bool]
+    _line: LineSettings
 
     def __init__(self) -> None:
+        self._first_step = "user"
         self._typed = ""
         self._port = ""
+        self._keys: DecryptionKeys | None = None
         self._task: asyncio.Task[ProbeResult] | None = None
-        self._error: str | None = None
+        self._errors: dict[str, str] = {}
         self._placeholders: dict[str, str] = {}
         self._unloaded = False
         self._closed = False
@@ -82,59 +106,143 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the port of a new meter."""
+        self._first_step = "user"
         return await self._async_ask_port(user_input)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the port that the meter has moved to."""
+        self._first_step = "reconfigure"
         return await self._async_ask_port(user_input)
+
+    @override
+    async def async_step_usb(self, discovery_info: UsbServiceInfo) -> ConfigFlowResult:
+        """Listen to a cable that says it is a P1 cable, unless it is known."""
+        self._first_step = "discovery_confirm"
+        self._typed = discovery_info.device
+        self._port = await async_stable_path(self.hass, self._typed)
+        # Until its meter is added, a discovery goes by its cable: that is what a person ignores.
+        if ignored := await self.async_set_unique_id(usb.usb_unique_id_from_service_info(discovery_info)):
+            raise AbortFlow("already_configured", {"title": ignored.title})
+        for entry in self._async_current_entries(include_ignore=False):
+            # Disabled ones too.
+            if await async_same_port(self.hass, self._port, entry.data[CONF_PORT]):
+                raise AbortFlow("already_configured", {"title": entry.title})
+        if user := await async_user_of(self.hass, self._port, besides=None):
+            raise AbortFlow("already_configured", {"title": user.title})
+        self.context["title_placeholders"] = {"name": discovery_info.description or self._typed}
+        self.hass.data.setdefault(_DISCOVERED, {})[self._port] = self
+        return self._listen(PROBE_PLAN)
+
+    async def async_step_discovery_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Say that no meter was found on the cable, and go on to the choice of the port."""
+        if user_input is not None:
+            self._errors = {}
+            return await self.async_step_user()
+        return self.async_show_form(
+            step_id="discovery_confirm",
+            data_schema=vol.Schema({}),
+            errors=self._errors,
+            description_placeholders={"port": self._typed, **self._placeholders},
+        )
+
+    async def async_step_reauth(self, _entry_data: Mapping[str, Any]) -> ConfigFlowResult:
+        """Ask for the key of a meter that the known one does not open any more."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Try the key on what was refused; without such, the next telegrams will tell.
+
+        The port cannot be listened to: the entry has it, and to unload that would end this dialog.
+        """
+        entry = self._get_reauth_entry()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            keys, errors = _read_keys(user_input)
+            if keys is not None and (wrong := try_keys(keys, _refused_frames(entry))) is not None:
+                keys, errors = None, _WRONG_KEYS[wrong]
+            if keys is not None:
+                others = {key: value for key, value in entry.data.items() if key not in _KEY_SCHEMA.schema}
+                return self._update_and_abort(entry, others | _key_data(keys))
+        return self.async_show_form(
+            step_id="reauth_confirm",
+            data_schema=_KEY_SCHEMA,
+            errors=errors,
+            description_placeholders={"title": entry.title, "usual_key": _USUAL_KEY},
+        )
 
     async def async_step_listen(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show that the port is being listened to, until it is known what is on it."""
         task = self._task
         if task is None or not task.done():
             return self._show_listening()
-        self._error, self._placeholders = await self._async_judge(task)
-        if self._error is not None:
+        next_step, self._errors, self._placeholders = await self._async_judge(task)
+        if next_step == self._first_step:
             await self._async_set_up_again()
-            return self.async_show_progress_done(next_step_id=self._first_step)
-        return self.async_show_progress_done(next_step_id="moved" if self._first_step == "reconfigure" else "found")
+        if self._first_step == "discovery_confirm":
+            # Perhaps nobody looks, who would go on.
+            self.hass.async_create_task(self._async_go_on(), eager_start=False)
+        return self.async_show_progress_done(next_step_id=next_step)
+
+    async def async_step_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the key of a meter that encrypts, and listen again with it."""
+        if user_input is not None:
+            keys, self._errors = _read_keys(user_input)
+            if keys is not None:
+                self._keys = keys
+                return self._listen(replace(PROBE_PLAN, settings=(self._line,)))
+        return self.async_show_form(
+            step_id="key",
+            # A key that was refused is not shown again.
+            data_schema=_KEY_SCHEMA,
+            errors=self._errors,
+            description_placeholders={"port": self._typed, "usual_key": _USUAL_KEY},
+        )
 
     async def async_step_found(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what was found, and add it."""
-        telegram, data = await self._async_identify()
-        self._abort_if_known(telegram)
+        telegram, _, asked = self._found
+        data = self._entry_data()
+        await self._async_abort_if_known(telegram, data)
+        title = await async_title(self.hass, telegram)
+        if self.source != SOURCE_USB or user_input is not None:
+            # A dialog that somebody left open must not stand in the way of another one.
+            await self.async_set_unique_id(meter_id(telegram), raise_on_progress=False)
         if user_input is None:
+            self.context["title_placeholders"] = {"name": title}
             return self.async_show_form(
-                step_id="found",
+                step_id="found_asked" if asked else "found",
                 data_schema=vol.Schema({}),
-                description_placeholders=await self._async_description(telegram),
+                description_placeholders=await async_description(self.hass, telegram),
                 last_step=True,
             )
-        words = await async_words(self.hass, "meter")
+        await self._async_end_discovery()
         # Set-up starts with this telegram instead of waiting for the next one.
         self.hass.data.setdefault(PROBED, {})[self._port] = telegram
-        return self.async_create_entry(title=describe(telegram.ident).name or words["unknown"], data=data)
+        return self.async_create_entry(title=title, data=data)
+
+    async_step_found_asked = async_step_found
 
     async def async_step_moved(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take the new port if it is the same meter."""
         entry = self._get_reconfigure_entry()
-        telegram, data = await self._async_identify()
+        telegram, _, _ = self._found
+        data = self._entry_data()
+        await self.async_set_unique_id(meter_id(telegram), raise_on_progress=False)
         self._abort_if_unique_id_mismatch(description_placeholders={"title": entry.title})
         if entry.data.get(CONF_IDENT) != data.get(CONF_IDENT):
             raise AbortFlow("unique_id_mismatch", {"title": entry.title})
         self._unloaded = False
         self.hass.data.setdefault(PROBED, {})[self._port] = telegram
-        if entry.update_listeners:
-            # They reload it.
-            return self.async_update_and_abort(entry, data=data)
-        return self.async_update_reload_and_abort(entry, data=data)
+        return self._update_and_abort(entry, data)
 
     @override
     async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
         """Go on with the Energy dashboard, if there is something to offer."""
-        following = await self.hass.config_entries.options.async_init(
-            result["result"].entry_id, context={"source": SOURCE_USER}
-        )
+        if self.source == SOURCE_IGNORE:
+            return result
+        # Other than from the cogwheel: the options flow offers this one step and no menu.
+        context = cast("ConfigFlowContext", {"source": SOURCE_USER, "after_setup": True})
+        following = await self.hass.config_entries.options.async_init(result["result"].entry_id, context=context)
         if following["type"] is FlowResultType.FORM:
             result["next_flow"] = (FlowType.OPTIONS_FLOW, following["flow_id"])
         return result
@@ -144,12 +252,11 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_remove(self) -> None:
         """Leave nothing behind when the dialog is closed: the port is free, the entry runs."""
         self._closed = True
+        discovered = self.hass.data.get(_DISCOVERED, {})
+        for port in [port for port, flow in discovered.items() if flow is self]:
+            del discovered[port]
         if self._unloaded:
             self.hass.async_create_task(self._async_set_up_again())
-
-    @property
-    def _first_step(self) -> str:
-        return "reconfigure" if self.source == SOURCE_RECONFIGURE else "user"
 
     async def _async_ask_port(self, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         """Show the form, with what went wrong the last time, or start to listen."""
@@ -161,10 +268,10 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             if (user := await async_user_of(self.hass, self._port, besides=besides)) is None:
                 if entry is not None:
                     await self._async_free_port(entry)
-                # Not done before it is shown: a form's input would be given to the step that follows.
-                self._task = self.hass.async_create_task(self._async_probe(), eager_start=False)
-                return self._show_listening()
-            self._error = "port_used_by_app" if user.integration is None else "port_used"
+                await self._async_end_discovery()
+                self._keys = None if entry is None else keys_of(entry.data)
+                return self._listen(PROBE_PLAN)
+            self._errors = {"base": "port_used_by_app" if user.integration is None else "port_used"}
             self._placeholders = {"title": user.title, "integration": user.integration or ""}
         suggested = self._typed or (None if entry is None else entry.data[CONF_PORT])
         return self.async_show_form(
@@ -172,13 +279,20 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             data_schema=self.add_suggested_values_to_schema(
                 _PORT_SCHEMA, {CONF_PORT: suggested} if suggested else None
             ),
-            errors={} if self._error is None else {"base": self._error},
+            errors=self._errors,
             description_placeholders={
                 "port": self._typed,
                 "title": "" if entry is None else entry.title,
                 **self._placeholders,
             },
         )
+
+    @callback
+    def _listen(self, plan: ProbePlan) -> ConfigFlowResult:
+        """Begin to listen to the port."""
+        # Not done before it is shown: a form's input would be given to the step that follows.
+        self._task = self.hass.async_create_task(self._async_probe(plan), eager_start=False)
+        return self._show_listening()
 
     @callback
     def _show_listening(self) -> ConfigFlowResult:
@@ -189,33 +303,46 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             progress_task=self._task,
         )
 
-    async def _async_probe(self) -> ProbeResult:
+    async def _async_probe(self, plan: ProbePlan) -> ProbeResult:
+        await async_prepare(self.hass, self._port)
         return await probe(
             self._port,
             zone=dt_util.get_default_time_zone(),
             country=self.hass.config.country,
+            keys=self._keys,
             on_progress=lambda share, _: self.async_update_progress(share),
-            plan=PROBE_PLAN,
+            plan=plan,
         )
 
-    async def _async_judge(self, task: asyncio.Task[ProbeResult]) -> tuple[str | None, dict[str, str]]:
-        """Keep what was found, or return the error to show and what its text needs."""
+    async def _async_judge(self, task: asyncio.Task[ProbeResult]) -> tuple[str, dict[str, str], dict[str, str]]:
+        """Keep what was found; return the step that follows, the errors to show there and what their texts need."""
         try:
             result = await task
         except TransportError as err:
             _LOGGER.debug("Listening on %s ended: %s (%s)", self._port, err.kind, err.detail)
             if err.kind is TransportErrorKind.BUSY and (program := await async_program_on(self.hass, self._port)):
-                return "port_busy_by", {"program": program}
-            return f"port_{err.kind}", {}
+                return self._first_step, {"base": "port_busy_by"}, {"program": program}
+            return self._first_step, {"base": f"port_{err.kind}"}, {}
         except Exception:
             # Without an answer the dialog would hang.
             _LOGGER.exception("Listening on %s failed", self._port)
-            return "unknown", {}
+            return self._first_step, {"base": "unknown"}, {}
         _LOGGER.debug("On %s: %s, %s, %r", self._port, result.verdict, result.settings, result.seen)
-        if result.verdict is not ProbeVerdict.FOUND or result.telegram is None or result.settings is None:
-            return f"heard_{result.verdict}", {}
-        self._found = result.telegram, result.settings
-        return None, {}
+        if result.telegram is not None and result.settings is not None:
+            self._found = result.telegram, result.settings, result.asked
+            return "moved" if self.source == SOURCE_RECONFIGURE else "found", {}, {}
+        if result.settings is not None and result.verdict in {ProbeVerdict.ENCRYPTED, *_WRONG_KEYS}:
+            self._line = result.settings
+            return "key", _WRONG_KEYS.get(result.verdict, {}), {}
+        return self._first_step, {"base": self._sentence(result)}, {"seen": _sample(result.seen)}
+
+    def _sentence(self, result: ProbeResult) -> str:
+        """Return the error that says what was heard instead of a meter that can be read."""
+        if result.rejected is not None and result.rejected.reason in _NOT_WHOLE and result.verdict is ProbeVerdict.TEXT:
+            return "heard_damaged"
+        if result.verdict in _OTHER_WORDS_FOR_ADDRESSES and not has_line_settings(self._port):
+            return f"heard_{result.verdict}_network"
+        return f"heard_{result.verdict}"
 
     async def _async_free_port(self, entry: ConfigEntry) -> None:
         """Unload the entry if it reads the port that is to be listened to."""
@@ -242,131 +369,91 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         if entry is not None and entry.state is ConfigEntryState.NOT_LOADED:
             await self.hass.config_entries.async_setup(entry.entry_id)
 
-    async def _async_identify(self) -> tuple[Telegram, dict[str, Any]]:
-        """Set the flow's unique id; return the telegram and the data of an entry for its meter."""
-        telegram, settings = self._found
-        # A dialog that somebody left open must not stand in the way of another one.
-        await self.async_set_unique_id(meter_id(telegram), raise_on_progress=False)
-        data = {CONF_PORT: self._port, CONF_LINE: str(settings), CONF_PROFILE: telegram.profile.name}
-        if self.unique_id is None:
-            data[CONF_IDENT] = telegram.ident
-        return telegram, data
+    async def _async_go_on(self) -> None:
+        """Go on to the step that follows, as the frontend does."""
+        with suppress(UnknownFlow):
+            await self.hass.config_entries.flow.async_configure(self.flow_id)
 
-    def _abort_if_known(self, telegram: Telegram) -> None:
-        """Abort if the meter is set up already."""
-        for entry in self._async_current_entries(include_ignore=False):
-            same = (
-                {CONF_PORT: self._port, CONF_IDENT: telegram.ident, CONF_PROFILE: telegram.profile.name}.items()
-                <= entry.data.items()
-                if self.unique_id is None
-                else entry.unique_id == self.unique_id
-            )
-            if same:
-                raise AbortFlow("already_configured", {"title": entry.title})
+    async def _async_end_discovery(self) -> None:
+        """End the flow that offers the cable which is now chosen by hand, and wait until it has freed the port."""
+        flow = self.hass.data.get(_DISCOVERED, {}).get(self._port)
+        if flow is None or flow is self:
+            return
+        self.hass.config_entries.flow.async_abort(flow.flow_id)
+        if flow._task is not None:  # noqa: SLF001 (another flow of this class)
+            await asyncio.wait([flow._task])  # noqa: SLF001
 
-    async def _async_description(self, telegram: Telegram) -> dict[str, str]:
-        """Return the pieces of the sentence that says what was found."""
-        meters = await async_words(self.hass, "meter")
-        systems = await async_words(self.hass, "system")
-        profile = telegram.profile
-        roles = Roles({}).assign(telegram.mbus.values(), dt_util.utcnow())
-        devices = []
-        for kind, number in sorted(map(kind_and_number, roles.values())):
-            devices.append(meters[kind] if number == 1 else f"{meters[kind]} {number}")
-        return {
-            "meter": describe(telegram.ident).name or meters["unknown"],
-            "system": systems.get(f"{profile.name}-{(profile.country or '').lower()}") or systems[profile.name],
-            "devices": ", ".join(devices) or meters["none"],
-            "count": str(_number_of_values(telegram)),
+    def _entry_data(self) -> dict[str, Any]:
+        """Return the data of an entry for the meter that was found."""
+        telegram, settings, asked = self._found
+        data: dict[str, Any] = {
+            CONF_PORT: self._port,
+            CONF_LINE: str(settings),
+            CONF_PROFILE: telegram.profile.name,
         }
+        if asked:
+            data[CONF_ASKED] = True
+        if meter_id(telegram) is None:
+            data[CONF_IDENT] = telegram.ident
+        return data | _key_data(self._keys)
+
+    async def _async_abort_if_known(self, telegram: Telegram, data: dict[str, Any]) -> None:
+        """Abort if the meter is set up already; if its cable has moved and was discovered, tell the entry."""
+        unique_id = meter_id(telegram)
+        place = {key: data.get(key) for key in (CONF_PORT, CONF_IDENT, CONF_PROFILE)}
+        for entry in self._async_current_entries(include_ignore=False):
+            if entry.unique_id != unique_id or (unique_id is None and not place.items() <= entry.data.items()):
+                continue
+            if self.source == SOURCE_USB and await async_is_gone(self.hass, entry.data[CONF_PORT]):
+                self._update_and_abort(entry, {**entry.data, **data})
+            raise AbortFlow("already_configured", {"title": entry.title})
+
+    @callback
+    def _update_and_abort(self, entry: ConfigEntry, data: Mapping[str, Any]) -> ConfigFlowResult:
+        """Give the entry its new data; it is set up anew."""
+        if entry.update_listeners:
+            # They reload it.
+            return self.async_update_and_abort(entry, data=data)
+        return self.async_update_reload_and_abort(entry, data=data)
 
 
-class P1MeterOptionsFlow(OptionsFlow):
-    """Offers the meter to the Energy dashboard."""
-
-    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Begin with the only step there is."""
-        return await self.async_step_energy()
-
-    async def async_step_energy(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Offer what the Energy dashboard does not have yet, and add what is ticked."""
+def _read_keys(user_input: Mapping[str, str]) -> tuple[DecryptionKeys | None, dict[str, str]]:
+    """Return the keys that were typed; or none, and the fields that hold something else."""
+    keys: dict[str, bytes] = {}
+    errors: dict[str, str] = {}
+    for field in (CONF_KEY, CONF_AUTHENTICATION_KEY):
+        text = user_input.get(field, "")
+        if field == CONF_AUTHENTICATION_KEY and not text.strip():
+            continue
         try:
-            if user_input is not None:
-                await async_apply(self.hass, self.config_entry, user_input[CONF_SOURCES])
-                return self.async_create_entry(data=self.config_entry.options)
-            proposal = await async_proposal(self.hass, self.config_entry)
-        except EnergyDashboardError:
-            return self.async_abort(
-                reason="energy_by_hand",
-                description_placeholders={
-                    "sources": await self._async_list(async_sources(self.hass, self.config_entry))
-                },
-            )
-        if not proposal.sources:
-            known = async_sources(self.hass, self.config_entry)
-            return self.async_abort(reason="energy_complete" if known else "energy_no_sensors")
-        options = [
-            SelectOptionDict(value=source.id, label=await self._async_label(source)) for source in proposal.sources
-        ]
-        return self.async_show_form(
-            # Other words where it must be warned of counting twice.
-            step_id="energy_beside" if proposal.beside else "energy",
-            data_schema=vol.Schema(
-                {
-                    vol.Required(CONF_SOURCES, default=list(proposal.ticked)): SelectSelector(
-                        SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
-                    )
-                }
-            ),
-            description_placeholders={
-                "sources": await self._async_list(proposal.sources),
-                "beside": ", ".join(proposal.beside),
-            },
-            last_step=True,
-        )
-
-    async_step_energy_beside = async_step_energy
-
-    async def _async_label(self, source: Source) -> str:
-        """Return what a source is called: `Electricity: Import low tariff, Export low tariff`, `Gas: Gas meter`."""
-        kinds = await async_words(self.hass, "source")
-        names = [self._name(entity, of_device=source.kind != "grid") for entity in source.entities]
-        return f"{kinds[source.kind]}: {', '.join(names)}"
-
-    def _name(self, entity: er.RegistryEntry, *, of_device: bool) -> str:
-        """Return the name of an entity, or of its device where the entity is all there is to it."""
-        device = dr.async_get(self.hass).async_get(entity.device_id or "")
-        names = [entity.name]
-        if of_device and device:
-            names += [device.name_by_user, device.name]
-        return next(filter(None, [*names, entity.original_name, entity.entity_id]))
-
-    async def _async_list(self, sources: Iterable[Source]) -> str:
-        """Return what would be added, as lines of a text."""
-        return "\n".join(
-            [f"- {await self._async_label(source)} ({', '.join(source.entity_ids)})" for source in sources]
-        )
+            keys[field] = parse_key(text)
+        except ValueError:
+            errors[field] = "key_format"
+    if errors:
+        return None, errors
+    second = keys.get(CONF_AUTHENTICATION_KEY)
+    return DecryptionKeys(keys[CONF_KEY], None if second == USUAL_AUTHENTICATION_KEY else second), {}
 
 
-async def async_words(hass: HomeAssistant, group: str) -> dict[str, str]:
-    """Return translated words that go into a sentence, by key: `meter`, `system` or `source`."""
-    texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
-    start = f"component.{DOMAIN}.selector.{group}.options."
-    return {key.removeprefix(start): text for key, text in texts.items() if key.startswith(start)}
+def _key_data(keys: DecryptionKeys | None) -> dict[str, str]:
+    """Return the keys as an entry keeps them."""
+    if keys is None:
+        return {}
+    data = {CONF_KEY: keys.encryption.hex()}
+    if keys.authentication is not None:
+        data[CONF_AUTHENTICATION_KEY] = keys.authentication.hex()
+    return data
 
 
-def meter_id(telegram: Telegram) -> str | None:
-    """Return what tells this meter from all others: its equipment id, else that of the only meter on its M-Bus."""
-    if (own := telegram.readings.get("equipment_id")) is not None and isinstance(own.value, str):
-        return own.value
-    ids = {device.equipment_id for device in telegram.mbus.values()} - {None}
-    return ids.pop() if len(ids) == 1 else None
+def _refused_frames(entry: P1MeterConfigEntry) -> Iterable[bytes]:
+    """Return the newest encrypted frames that the keys of an entry did not open."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return []
+    refusals = entry.runtime_data.refusals
+    return [refusal.rejected.data for refusal in refusals if refusal.rejected.reason in {Reason.CIPHER, Reason.KEY}]
 
 
-def _number_of_values(telegram: Telegram) -> int:
-    """Return how many values of a telegram become sensors."""
-    return sum(
-        1
-        for reading in telegram.readings.values()
-        if reading.value is not None and ((register := REGISTERS.get(reading.key)) is None or register.entity)
-    )
+def _sample(seen: bytes) -> str:
+    """Return some of what was heard as one line of text, from the start of a line on if there is one."""
+    lines = seen.partition(b"\n")[2] or seen
+    return " ".join(lines.decode("ascii", "replace").split())[:_SAMPLE_LENGTH]

@@ -3,27 +3,37 @@
 import asyncio
 from collections import Counter, deque
 import logging
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, override
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 
 from . import devices
-from .const import CONF_LINE, DOMAIN, ISSUE_METER_REPLACED, ISSUE_NO_TELEGRAMS, issue_id
+from .const import DOMAIN, ISSUE_METER_REPLACED
+from .demand import ComputedDemand
+from .issues import Issues
 from .judge import Judge, Verdict
-from .link import LineSettings, LinkState, Stream, TransportError, silence_limit
+from .keyed import KeyedCoordinator
+from .link import Dialogue, LinkState, TransportError, TransportErrorKind, silence_limit
 from .memory import Slot, slot_id
-from .meter import Reader, Reading, Reason, Rejected, Telegram
+from .meter import Foreign, Reading, Reason, Rejected, Telegram
+from .news import NewsReader
+from .own import read_all
+from .ports import async_moved_port, async_prepare
 from .reporting import Reporter
+from .request_line import GpioRequest, RequestLineError, request_line
 from .roles import ELECTRICITY
+from .settings import Settings
+from .source import POLL_INTERVAL, make_source
+from .watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from .store import MeterStore
@@ -34,6 +44,8 @@ _LOGGER = logging.getLogger(__name__)
 _FIRST_TELEGRAM_TIMEOUT: Final = 30
 # After the reader failed for a reason nobody thought of (s).
 _RESTART_PAUSE: Final = 60
+# How often a port that is gone is looked for elsewhere (s).
+_SEARCH_PAUSE: Final = 30
 _REFUSALS_KEPT: Final = 10
 
 LINE_KEYS: Final = (
@@ -44,7 +56,9 @@ LINE_KEYS: Final = (
     "telegram_delay",
 )
 """What p1meter counts and measures of the line itself."""
-_LINE_SLOTS: Final = frozenset(slot_id(ELECTRICITY, key) for key in LINE_KEYS)
+READOUT_KEYS: Final = ("readout_duration", "readouts_skipped")
+"""The same of a meter that is asked."""
+_LINE_SLOTS: Final = frozenset(slot_id(ELECTRICITY, key) for key in (*LINE_KEYS, *READOUT_KEYS))
 
 type P1MeterConfigEntry = ConfigEntry[MeterCoordinator]
 
@@ -56,20 +70,14 @@ class Refusal(NamedTuple):
     rejected: Rejected
 
 
-class MeterCoordinator(DataUpdateCoordinator[Telegram]):
-    """One meter. It talks by itself: nothing is polled, and only entities that are due are called.
-
-    Listeners give the ids of their slots (`electricity_power`, `gas_gas`) as context.
-    """
+class MeterCoordinator(KeyedCoordinator[Telegram]):
+    """One meter. It talks by itself: nothing is polled, and only entities that are due are called."""
 
     config_entry: P1MeterConfigEntry
 
     def __init__(self, hass: HomeAssistant, entry: P1MeterConfigEntry, store: MeterStore) -> None:
         """Prepare to read the port of the entry; `store` is loaded."""
-        super().__init__(hass, _LOGGER, config_entry=entry, name=DOMAIN, update_interval=None)
-        # Not before the first telegram.
-        self.last_update_success = False
-        self.memory = store.memory
+        super().__init__(hass, _LOGGER, entry, store.memory)
         self.readings: Mapping[str, Reading] = {}
         """What the entities show, by slot id."""
         self.accepted = 0
@@ -77,24 +85,24 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
         self.refusals: deque[Refusal] = deque(maxlen=_REFUSALS_KEPT)
         self.link_state = LinkState.CONNECTING
         self.link_error: TransportError | None = None
-        self._port: str = entry.data[CONF_PORT]
+        self.settings = Settings.of(entry.data, entry.options)
+        self.named_after = self.memory.profile
+        """What the meter was when the entities were named."""
+        self.issues = Issues(hass, entry)
+        self.watch = Watch(hass, entry, store, self.settings, self.issues)
+        self._port = self.settings.port
         self._store = store
         self._judge = Judge(self.memory)
+        self._demand = ComputedDemand(self.memory)
+        self._news_reader = NewsReader(self.memory)
         self._reporter = Reporter()
-        self._stream = Stream(
-            self._port,
-            LineSettings.parse(entry.data[CONF_LINE]),
-            Reader(zone=dt_util.get_default_time_zone(), country=hass.config.country),
-            on_items=self._on_items,
-            on_state=self._on_state,
-            clock=dt_util.utcnow,
-        )
-        self._keyed: dict[str, dict[CALLBACK_TYPE, None]] = {}
-        self._slot_listeners: list[Callable[[list[Slot]], None]] = []
+        self._request = request_line(hass, self.settings.request, self.watch.request_line)
+        self._source = make_source(hass, self.settings, self._request, on_items=self._on_items, on_state=self._on_state)
         self._task: asyncio.Task[None] | None = None
+        self._search: asyncio.Task[None] | None = None
         self._first: asyncio.Future[None] | None = None
         self._heard = 0.0
-        self._told_silent = False
+        self._used = -math.inf
         self._told_stranger: str | None = None
         self._silence_timer: asyncio.TimerHandle | None = None
         self._mark_timer: asyncio.TimerHandle | None = None
@@ -103,26 +111,43 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
     @property
     def interval(self) -> float | None:
         """Seconds between two telegrams; None before they were measured."""
-        return self._stream.interval
+        return self._source.interval
+
+    @property
+    def foreign(self) -> Foreign | None:
+        """What the port carries while it gives no telegram; None: telegrams, nothing, or nobody knows."""
+        return self._source.foreign
+
+    @property
+    def readout_duration(self) -> float | None:
+        """Seconds that the last good read-out took; None before the first, and of a meter that talks by itself."""
+        return self._source.duration if isinstance(self._source, Dialogue) else None
+
+    @property
+    def skipped(self) -> int:
+        """How many read-outs were left out because the one before took longer than the interval."""
+        return self._source.skipped if isinstance(self._source, Dialogue) else 0
 
     @callback
     def learn(self, telegram: Telegram) -> None:
         """Remember what this meter sends, without showing it: the telegram is from a moment ago."""
-        self._take_in(self._judge.judge(telegram, dt_util.utcnow()))
+        self._take_in(self._judged(telegram, dt_util.utcnow()))
 
     @callback
     def start(self) -> None:
         """Read the port in the background until the entry is unloaded."""
         self._heard = self.hass.loop.time()
         self._task = self.config_entry.async_create_background_task(self.hass, self._read(), f"{DOMAIN} reader")
+        self.watch.start()
         self._watch_silence()
         self._due(dt_util.utcnow())
 
     async def async_first_telegram(self) -> None:
-        """Start, and wait for the first telegram of a meter that was never read.
+        """Start, and wait for the first telegram of a meter that was never read; for the port of one that is asked.
 
         Raises:
             ConfigEntryNotReady: the port cannot be opened, or nothing came from it.
+            ConfigEntryAuthFailed: what came does not open with this key.
         """
         self._first = self.hass.loop.create_future()
         self.start()
@@ -132,7 +157,7 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
         except (TransportError, TimeoutError) as err:
             raise ConfigEntryNotReady(
                 translation_domain=DOMAIN,
-                translation_key=f"port_{err.kind}" if isinstance(err, TransportError) else "no_telegram",
+                translation_key=_failure(err),
                 translation_placeholders={"port": self._port},
             ) from err
 
@@ -147,8 +172,7 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        for kind in (ISSUE_NO_TELEGRAMS, ISSUE_METER_REPLACED):
-            ir.async_delete_issue(self.hass, DOMAIN, issue_id(kind, self.config_entry.entry_id))
+        self.issues.clear()
         if self.memory.ident is not None:
             await self._store.async_save()
 
@@ -158,52 +182,46 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
         if self._judge.stranger is None:
             return
         old_id = self.memory.ids.get(ELECTRICITY)
-        self._judge.adopt()
-        verdict = self._judge.judge(self.data, dt_util.utcnow())
+        wall = dt_util.utcnow()
+        self._judge.adopt(wall)
+        verdict = self._judged(self.data, wall)
         self.readings = verdict.shown
         self._take_in(verdict._replace(learned=True))
         self._tell_stranger()
         if self.config_entry.unique_id == old_id:
             self.hass.config_entries.async_update_entry(self.config_entry, unique_id=self.memory.ids[ELECTRICITY])
 
-    @callback
-    @override
-    def async_add_listener(self, update_callback: CALLBACK_TYPE, context: Any = None) -> Callable[[], None]:
-        """Call back when one of the slots of `context` is due, and whenever availability changes."""
-        remove_from_all = super().async_add_listener(update_callback, context)
-        slots: tuple[str, ...] = tuple(context or ())
-        for slot in slots:
-            self._keyed.setdefault(slot, {})[update_callback] = None
-
-        def remove() -> None:
-            remove_from_all()
-            for slot in slots:
-                self._keyed[slot].pop(update_callback, None)
-                if not self._keyed[slot]:
-                    del self._keyed[slot]
-
-        return remove
+    @property
+    def stranger(self) -> str | None:
+        """The equipment id of another electricity meter that answers; None: it is ours."""
+        return self._judge.stranger
 
     @callback
-    def async_listen_for_slots(self, listener: Callable[[Iterable[Slot]], None]) -> CALLBACK_TYPE:
-        """Call `listener` with all slots that are known, now, and with new ones when they come."""
-        self._slot_listeners.append(listener)
-        listener(list(self.memory.slots.values()))
-        return lambda: self._slot_listeners.remove(listener)
-
-    @override
-    async def async_request_refresh(self) -> None:
-        """Do nothing: nothing can be asked of a meter that talks by itself.
-
-        The base class would fail and take the entities for unavailable (`homeassistant.update_entity`).
-        """
+    def forget(self, role: str) -> bool:
+        """Forget a meter on the M-Bus that is gone; return whether that was possible: it must not be there."""
+        if role == ELECTRICITY or self.data is None or self.stranger is not None:
+            return False
+        ours = [slot for slot in self.memory.slots.values() if slot.role == role]
+        if any(slot.id in self.readings for slot in ours):
+            return False
+        self.memory.ids.pop(role, None)
+        for slot in ours:
+            del self.memory.slots[slot.id]
+            self.memory.totals.pop(slot.id, None)
+        self._judge = Judge(self.memory)
+        self._store.async_save_soon()
+        return True
 
     def is_doubtful(self, slot: Slot) -> bool:
         """Whether nobody can say what this value means: a total, while another meter answers."""
         return self._judge.is_doubtful(slot)
 
     def line_value(self, key: str) -> int | float | None:
-        """Return one of `LINE_KEYS` as it is now: a number of telegrams, or seconds."""
+        """Return one of `LINE_KEYS` or `READOUT_KEYS` as it is now: a number of telegrams or read-outs, or seconds."""
+        if key == "readout_duration":
+            return None if self.readout_duration is None else round(self.readout_duration, 1)
+        if key == "readouts_skipped":
+            return self.skipped
         if key == "telegrams_accepted":
             return self.accepted
         if key == "telegram_interval":
@@ -219,19 +237,43 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
         return self.refused[Reason(key.removeprefix("telegrams_refused_"))]
 
     async def _read(self) -> None:
+        await async_prepare(self.hass, self._port)
         while True:
             try:
-                await self._stream.run()
+                await self._source.run()
             except Exception:
                 # Whatever went wrong once, the meter must come back.
                 _LOGGER.exception("Reading %s failed; trying again in %d s", self._port, _RESTART_PAUSE)
+            finally:
+                # Also when Home Assistant stops: that unloads nothing, but cancels this.
+                if isinstance(self._request, GpioRequest):
+                    await self._request.async_release()
             await asyncio.sleep(_RESTART_PAUSE)
 
     @callback
     def _on_state(self, state: LinkState, error: TransportError | None) -> None:
         self.link_state, self.link_error = state, error
-        if error is not None and self._first is not None and not self._first.done():
-            self._first.set_exception(error)
+        if self._first is not None and not self._first.done():
+            if error is not None:
+                self._first.set_exception(error)
+            elif state is LinkState.CONNECTED and self.settings.optical is not None:
+                # A read-out may take minutes: Home Assistant does not wait for it.
+                self._first.set_result(None)
+        if self._search is not None:
+            self._search.cancel()
+            self._search = None
+        if error is not None and error.kind is TransportErrorKind.MISSING:
+            self._search = self.config_entry.async_create_background_task(
+                self.hass, self._search_port(), f"{DOMAIN} port search"
+            )
+
+    async def _search_port(self) -> None:
+        """Look where the adapter is plugged in now, until it is found or its port is back."""
+        while (moved := await async_moved_port(self.hass, self._port)) is None:  # noqa: ASYNC110 (nobody tells of it)
+            await asyncio.sleep(_SEARCH_PAUSE)
+        _LOGGER.info("The port %s is now %s", self._port, moved)
+        entry = self.config_entry
+        self.hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_PORT: moved})
 
     @callback
     def _on_items(self, items: list[Telegram | Rejected]) -> None:
@@ -241,21 +283,54 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
             if isinstance(item, Rejected):
                 self.refused[item.reason] += 1
                 self.refusals.append(Refusal(wall, item))
+                self.watch.refused(item)
                 _LOGGER.debug("Refused (%s): %s %r", item.reason, item.hint, item.data)
             else:
                 self.accepted += 1
                 newest = item
+                self.watch.opened()
         if newest is None:
+            if self.watch.key.record.wrong and self._first is not None and not self._first.done():
+                self._first.set_exception(ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="wrong_key"))
             return
         self._heard = self.hass.loop.time()
-        verdict = self._judge.judge(newest, wall)
+        if self._is_too_soon():
+            self._watch_silence()
+            return
+        self._used = self._heard
+        verdict = self._judged(newest, wall)
         self.data, self.readings = newest, verdict.shown
         self._take_in(verdict)
         self._hand_out(wall)
+        self._tell_news(newest)
         self._tell_stranger()
+        self.watch.shown(self.readings)
         self._watch_silence()
         if self._first is not None and not self._first.done():
             self._first.set_result(None)
+
+    def _judged(self, telegram: Telegram, wall: datetime) -> Verdict:
+        """Return what is to be shown of a telegram, with what is computed and what the person wants besides."""
+        verdict = self._demand.add_to(self._judge.judge(telegram, wall), telegram, wall)
+        if self._judge.is_ours:
+            verdict.shown.update(read_all(self.settings.registers, telegram))
+        return verdict
+
+    @callback
+    def _tell_news(self, telegram: Telegram) -> None:
+        """Hand out what is new, once there is somebody to hear it."""
+        if self._news_listener is None or (news := self._news_reader.read(telegram)) is None:
+            return
+        self._store.async_save_soon()
+        for one in news:
+            self._news_listener(one)
+
+    def _is_too_soon(self) -> bool:
+        """Whether a person wants fewer telegrams than this meter sends, and this one is too many."""
+        if self.settings.interval is None or self.settings.optical is not None or not self.last_update_success:
+            return False
+        # Telegrams are not on the second: the one that is nearest to the wanted moment counts.
+        return self._heard - self._used < self.settings.interval - (self.interval or 0.0) / 2
 
     @callback
     def _take_in(self, verdict: Verdict) -> None:
@@ -263,6 +338,7 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
         if verdict.learned:
             self._store.async_save_soon()
             devices.async_register(self.hass, self.config_entry, self.memory)
+            self.watch.learned()
         if verdict.new:
             for listener in self._slot_listeners:
                 listener(verdict.new)
@@ -271,28 +347,13 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
     def _hand_out(self, wall: datetime) -> None:
         """Write what is due; everything after a silence."""
         if self.last_update_success:
-            self._call(self._due(wall))
+            self.call(self._due(wall))
             return
         self.last_update_success, self.last_exception = True, None
         self._reporter.forget()
         self._due(wall)
-        if self._told_silent:
-            self._told_silent = False
-            _LOGGER.info("Telegrams from %s again", self._port)
-            ir.async_delete_issue(self.hass, DOMAIN, issue_id(ISSUE_NO_TELEGRAMS, self.config_entry.entry_id))
+        self.watch.speaks_again()
         self.async_update_listeners()
-
-    @callback
-    def _call(self, due: Iterable[str]) -> None:
-        wanted: dict[CALLBACK_TYPE, None] = {}
-        for slot in due:
-            wanted.update(self._keyed.get(slot, {}))
-        for update_callback in wanted:
-            try:
-                update_callback()
-            except Exception:
-                # One that fails must not starve the others.
-                _LOGGER.exception("Unexpected error updating a listener of %s", self.name)
 
     @callback
     def _due(self, wall: datetime) -> set[str]:
@@ -305,6 +366,7 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
                 self._mark_timer.cancel()
             self._mark_timer = self.hass.loop.call_later((mark - wall).total_seconds(), self._at_mark)
             self._store.async_save_later()
+            self._look_around(wall)
             due |= _LINE_SLOTS
         return due
 
@@ -313,11 +375,30 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
         """Write what no telegram wrote before the mark."""
         self._mark = None
         due = self._due(dt_util.utcnow())
-        self._call(due if self.last_update_success else _LINE_SLOTS)
+        self.call(due if self.last_update_success else _LINE_SLOTS)
+
+    @callback
+    def _look_around(self, wall: datetime) -> None:
+        """Look, once in five minutes, at what changes slowly."""
+        if not self.last_update_success or self.data is None:
+            return
+        self.watch.look_around(self.data, self.readings, wall, self.readout_duration)
+        if self.memory.profile.tariff_words != self.named_after.tariff_words:
+            # New firmware, and now it is known whose words the names of its registers are. Not in the middle of this.
+            self.hass.loop.call_soon(self.hass.config_entries.async_schedule_reload, self.config_entry.entry_id)
+
+    @property
+    def _silence_limit(self) -> float:
+        """Seconds without a telegram after which the meter is silent."""
+        limit = silence_limit(self.interval)
+        if self.settings.optical is not None and self.readout_duration is None:
+            # However short the interval: nobody knows yet how long a read-out takes, and at 300 bit/s it is minutes.
+            return max(limit, silence_limit(POLL_INTERVAL))
+        return limit
 
     @callback
     def _watch_silence(self) -> None:
-        deadline = self._heard + silence_limit(self.interval)
+        deadline = self._heard + self._silence_limit
         # Moving it with every telegram would cost more than a look now and then.
         if self._silence_timer is None or self._silence_timer.when() > deadline:
             if self._silence_timer is not None:
@@ -327,21 +408,13 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
     @callback
     def _look_for_silence(self) -> None:
         self._silence_timer = None
-        limit = silence_limit(self.interval)
+        limit = self._silence_limit
         if self.hass.loop.time() < self._heard + limit:
             self._watch_silence()
             return
-        self._told_silent = True
-        _LOGGER.info("No telegram from %s for %.0f s: %s", self._port, limit, self.link_error or "nothing good came")
-        ir.async_create_issue(
-            self.hass,
-            DOMAIN,
-            issue_id(ISSUE_NO_TELEGRAMS, self.config_entry.entry_id),
-            is_fixable=False,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key=ISSUE_NO_TELEGRAMS,
-            translation_placeholders={"name": self.config_entry.title, "port": self._port},
-        )
+        self.watch.silent(self.link_error, self.foreign, limit)
+        # Why it is silent may turn out later, or change.
+        self._silence_timer = self.hass.loop.call_later(limit, self._look_for_silence)
         if self.last_update_success:
             self.last_update_success = False
             self.async_update_listeners()
@@ -352,19 +425,16 @@ class MeterCoordinator(DataUpdateCoordinator[Telegram]):
         if (stranger := self._judge.stranger) == self._told_stranger:
             return
         self._told_stranger = stranger
-        issue = issue_id(ISSUE_METER_REPLACED, self.config_entry.entry_id)
         if stranger is None:
-            ir.async_delete_issue(self.hass, DOMAIN, issue)
+            self.issues.hide(ISSUE_METER_REPLACED)
         else:
             _LOGGER.info("Another meter answers on %s: its totals are not shown", self._port)
-            ir.async_create_issue(
-                self.hass,
-                DOMAIN,
-                issue,
-                data={"entry_id": self.config_entry.entry_id},
-                is_fixable=True,
-                severity=ir.IssueSeverity.ERROR,
-                translation_key=ISSUE_METER_REPLACED,
-                translation_placeholders={"name": self.config_entry.title},
-            )
+            self.issues.show(ISSUE_METER_REPLACED, severity=ir.IssueSeverity.ERROR, fixable=True)
         self.async_update_listeners()
+
+
+def _failure(error: TransportError | TimeoutError) -> str:
+    """Return the key of the sentence that says why nothing could be read."""
+    if isinstance(error, TimeoutError):
+        return "no_telegram"
+    return "request_line_failed" if isinstance(error, RequestLineError) else f"port_{error.kind}"

@@ -21,6 +21,13 @@ def identifiers(entry_id: str, role: str) -> set[tuple[str, str]]:
     return {(DOMAIN, f"{entry_id}_{role}")}
 
 
+def role_of(entry_id: str, device: dr.DeviceEntry) -> str | None:
+    """Return the role that a device of this entry stands for; None: it is none of ours."""
+    prefix = f"{entry_id}_"
+    names = (name for domain, name in device.identifiers if domain == DOMAIN and name.startswith(prefix))
+    return next((name.removeprefix(prefix) for name in names), None)
+
+
 @callback
 def async_register(hass: HomeAssistant, entry: ConfigEntry, memory: Memory) -> None:
     """Create the devices of everything that is known of the meter, or bring them up to date."""

@@ -1,10 +1,12 @@
 """The diagnostics download: what a helper needs to see, without what says whose meter it is."""
 
+from dataclasses import asdict
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
 
+from .const import CONF_ADDRESS, CONF_AUTHENTICATION_KEY, CONF_KEY
 from .coordinator import LINE_KEYS, P1MeterConfigEntry
 from .meter import REGISTERS, Obis, Reading, Telegram
 from .meter.codes import code_of
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .memory import Memory
+    from .settings import Settings
 
-# Of the entry: the port may be an address in the house, the rest names the meter.
-_ENTRY_TO_REDACT: Final = {"port", "ident", "title", "unique_id"}
+# Of the entry: the port may be an address in the house, keys are keys, the rest names the meter.
+_ENTRY_TO_REDACT: Final = {"port", "ident", "title", "unique_id", CONF_KEY, CONF_AUTHENTICATION_KEY, CONF_ADDRESS}
 # What may be a serial number, or the hexadecimal digits of one, where there is no code to tell.
 _NUMBER: Final = re.compile(r"\d{5,}|[0-9A-Fa-f]{8,}")
 # Ids and EAN codes of the meter and of M-Bus meters, messages from the grid company: whatever A and B are.
@@ -36,6 +39,16 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
             "state": coordinator.link_state,
             "error": None if coordinator.link_error is None else coordinator.link_error.kind,
             "available": coordinator.last_update_success,
+            "foreign": coordinator.foreign,
+            "readout_duration": coordinator.readout_duration,
+            "readouts_skipped": coordinator.skipped,
+        },
+        "settings": _settings(coordinator.settings),
+        "key": {
+            "known": coordinator.settings.keys is not None,
+            "worked": coordinator.watch.key.record.worked,
+            "wrong": coordinator.watch.key.record.wrong,
+            "failures": coordinator.watch.key.failures,
         },
         "line": {key: coordinator.line_value(key) for key in LINE_KEYS},
         "refusals": [
@@ -62,8 +75,23 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
     }
 
 
+def _settings(settings: Settings) -> dict[str, Any]:
+    """Return what was chosen, and what was taken where nothing was; the port and the keys stay out."""
+    return {
+        "line": str(settings.line),
+        "optical": settings.optical and async_redact_data(asdict(settings.optical), {CONF_ADDRESS}),
+        "interval": settings.interval,
+        "offset": settings.offset,
+        "request": settings.request and asdict(settings.request),
+        "include_history": settings.include_history,
+    }
+
+
 def _meter(memory: Memory) -> dict[str, Any]:
     known = memory.to_json()
+    # What it says of the key is told elsewhere; events are what a person was told, in the words of the meter.
+    del known["key"]
+    known["events"] = sorted(memory.events)
     known["ident"] = _NUMBER.sub(REDACTED, memory.ident or "")
     known["ids"] = {role: None if equipment_id is None else REDACTED for role, equipment_id in memory.ids.items()}
     return known

@@ -26,6 +26,11 @@ class MeterEntity(CoordinatorEntity[MeterCoordinator]):
         # The devices are registered before the entities: this only says which one it is.
         self._attr_device_info = DeviceInfo(identifiers=identifiers(entry_id, role))
 
+    @property
+    def reading(self) -> Reading | None:
+        """What the meter sent last; None where the newest telegram does not have it."""
+        return self.coordinator.readings.get(self._slot_id)
+
 
 class SlotEntity(MeterEntity):
     """An entity that shows what a meter sends."""
@@ -46,8 +51,3 @@ class SlotEntity(MeterEntity):
     def available(self) -> bool:
         """Whether the meter speaks, and whether it is the meter whose totals these are."""
         return super().available and not self.coordinator.is_doubtful(self._slot)
-
-    @property
-    def reading(self) -> Reading | None:
-        """What the meter sent last; None where the newest telegram does not have it."""
-        return self.coordinator.readings.get(self._slot_id)

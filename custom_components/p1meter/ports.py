@@ -1,21 +1,31 @@
 """Which port is meant, and who has it: one device has many names, and only one program at a time may read it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from homeassistant.components import usb
 from homeassistant.const import CONF_PORT
-from homeassistant.loader import async_get_integration
+from homeassistant.loader import IntegrationNotFound, async_get_integration
+from homeassistant.requirements import RequirementsNotFound, async_get_integration_with_requirements
 
 from .const import DOMAIN
 from .link import is_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from homeassistant.core import HomeAssistant
 
+# Where udev names ports after their adapter.
+_BY_ID = Path("/dev/serial/by-id")
+# What such a name ends with: the interface of the adapter, and its port. Another driver may name the same otherwise.
+_INTERFACE = re.compile(r"-if\d+(?:-port\d+)?$")
 # Addresses that are a host and a port and nothing else: the device behind is the same whatever is spoken to it.
 _HOST_AND_PORT_SCHEMES = frozenset({"socket", "tcp", "rfc2217"})
 
@@ -31,6 +41,19 @@ class PortUser:
 
     title: str
     integration: str | None
+
+
+async def async_prepare(hass: HomeAssistant, port: str) -> None:
+    """Get what is needed to open a port: an ESPHome address needs the library of Home Assistant's ESPHome integration.
+
+    Where that cannot be had, opening the port says that its address is not understood.
+    """
+    if not port.lower().startswith("esphome:"):
+        return
+    with suppress(IntegrationNotFound, RequirementsNotFound, ImportError):
+        await async_get_integration_with_requirements(hass, "esphome")
+        # serialx knows the scheme once this is imported, and has tried before the library was there.
+        await hass.async_add_import_executor_job(import_module, "serialx.platforms.serial_esphome")
 
 
 async def async_stable_path(hass: HomeAssistant, port: str) -> str:
@@ -67,6 +90,35 @@ async def async_user_of(hass: HomeAssistant, port: str, *, besides: str | None) 
     return None
 
 
+async def async_is_gone(hass: HomeAssistant, port: str) -> bool:
+    """Return whether a port of this machine is not there; of an address nobody can say so."""
+    return not is_url(port) and not await hass.async_add_executor_job(os.path.exists, port)
+
+
+async def async_moved_port(hass: HomeAssistant, port: str) -> str | None:
+    """Return where the adapter behind a port is now that its name is gone, None if nobody knows.
+
+    It is the same adapter by another name, or else the only cable in this machine that calls itself a P1 cable and
+    that nobody uses. Which meter is on it has to be seen.
+    """
+    # Only since Home Assistant 2026.11. It knows ports behind an ESPHome device too.
+    find = cast("Callable[[HomeAssistant, str], str | None] | None", getattr(usb, "async_find_moved_serial_port", None))
+    if find is not None and (moved := find(hass, port)) is not None:
+        return moved
+    if not await async_is_gone(hass, port):
+        return None
+    if (moved := await hass.async_add_executor_job(_same_adapter, port)) is not None:
+        return moved
+    cables = [
+        device.device
+        for device in await usb.async_scan_serial_ports(hass)
+        if isinstance(device, usb.USBDevice)
+        and any(matcher["domain"] == DOMAIN for matcher in usb.async_get_usb_matchers_for_device(hass, device))
+        and await async_user_of(hass, device.device, besides=None) is None
+    ]
+    return await async_stable_path(hass, cables[0]) if len(cables) == 1 else None
+
+
 async def async_program_on(hass: HomeAssistant, port: str) -> str | None:
     """Return the name of another program that has a device open, as far as the system lets us see it."""
     return await hass.async_add_executor_job(_program_on, port)
@@ -77,6 +129,15 @@ def _stable_path(port: str) -> str:
         # Somebody who has made a link of his own knows what he wants.
         return port
     return usb.get_serial_by_id(port)
+
+
+def _same_adapter(port: str) -> str | None:
+    """Return the only port whose name says that it is the adapter that was `port`."""
+    adapter, is_named = _INTERFACE.subn("", Path(port).name)
+    if Path(port).parent != _BY_ID or not is_named or not _BY_ID.is_dir():
+        return None
+    names = [path for path in _BY_ID.iterdir() if _INTERFACE.sub("", path.name) == adapter]
+    return str(names[0]) if len(names) == 1 else None
 
 
 def _canonical(port: str) -> str:

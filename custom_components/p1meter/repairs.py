@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, cast
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 
+from .const import DOMAIN
+
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
@@ -29,6 +31,12 @@ class MeterReplacedFlow(RepairsFlow):
         entry = self._entry
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded", description_placeholders={"name": entry.title})
+        stranger = entry.runtime_data.stranger
+        other = stranger and self.hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, stranger)
+        if other:
+            return self.async_abort(
+                reason="belongs_to_another", description_placeholders={"name": entry.title, "other": other.title}
+            )
         entry.runtime_data.adopt_meter()
         return self.async_create_entry(data={})
 

@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
 from homeassistant.components.sensor.const import DEVICE_CLASS_STATE_CLASSES, DEVICE_CLASS_UNITS
-from homeassistant.const import EntityCategory, UnitOfTime
+from homeassistant.const import EntityCategory, Platform, UnitOfTime
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.device_registry import DeviceInfo
 
 from .binary_sensor import PROBLEM_KEYS
-from .coordinator import LINE_KEYS, MeterCoordinator, P1MeterConfigEntry
+from .coordinator import LINE_KEYS, READOUT_KEYS, MeterCoordinator, P1MeterConfigEntry
+from .devices import identifiers
 from .entity import MeterEntity, SlotEntity
-from .meter import REGISTERS, Reading, Register
+from .meter import REGISTERS, Register
 from .meter.registers import options_for, unit_for
+from .own import OWN, OwnRegister
 from .roles import ELECTRICITY
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .memory import Slot
+    from .settings import Settings
 
 PARALLEL_UPDATES = 0
 
@@ -102,23 +107,51 @@ _PRECISIONS: Final = {
 }
 
 
+# Begins the keys of closing values.
+_PAST: Final = "last_month_"
+
+
 async def async_setup_entry(
-    _hass: HomeAssistant, entry: P1MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: P1MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add what the meter sends, now and whenever something new comes."""
     coordinator = entry.runtime_data
+    settings = coordinator.settings
+    _remove_unwanted(hass, entry, settings)
 
     @callback
     def add(slots: Iterable[Slot]) -> None:
         async_add_entities(
             (RegisterSensor(coordinator, slot, register) if register else UnknownSensor(coordinator, slot))
             for slot in slots
-            if slot.key not in PROBLEM_KEYS
+            if slot.key not in PROBLEM_KEYS and _is_wanted(slot.key, settings)
             for register in (REGISTERS.get(slot.key),)
         )
 
     entry.async_on_unload(coordinator.async_listen_for_slots(add))
-    async_add_entities(LineSensor(coordinator, key) for key in LINE_KEYS)
+    keys = LINE_KEYS if settings.optical is None else (*LINE_KEYS, *READOUT_KEYS)
+    async_add_entities(LineSensor(coordinator, key) for key in keys)
+    async_add_entities(OwnSensor(coordinator, register) for register in settings.registers)
+
+
+def _is_wanted(key: str, settings: Settings) -> bool:
+    """Whether a value becomes a sensor: an optical head gives closing values of past months only who wants them."""
+    return settings.optical is None or settings.include_history or not key.startswith(_PAST)
+
+
+@callback
+def _remove_unwanted(hass: HomeAssistant, entry: P1MeterConfigEntry, settings: Settings) -> None:
+    """Take sensors away that the person does not want any more."""
+    registry = er.async_get(hass)
+    start = f"{entry.entry_id}_"
+    own = {register.slot_id for register in settings.registers}
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        slot = entity.unique_id.removeprefix(start)
+        is_gone = slot.startswith(f"{OWN}_") and slot not in own
+        if entity.domain == Platform.SENSOR and (
+            is_gone or not _is_wanted(slot.removeprefix(f"{ELECTRICITY}_"), settings)
+        ):
+            registry.async_remove(entity.entity_id)
 
 
 def unit_and_factor(unit: str | None) -> tuple[str | None, int]:
@@ -147,14 +180,40 @@ def device_class_for(register: Register, unit: str | None) -> SensorDeviceClass 
     )
 
 
-class RegisterSensor(SlotEntity, SensorEntity):
+class ReadingSensor(MeterEntity, SensorEntity):
+    """A value that the meter sends."""
+
+    @property
+    @override
+    def native_value(self) -> Decimal | datetime | str | int | None:
+        """The text as sent, or the number in a unit that Home Assistant has."""
+        reading = self.reading
+        if reading is None or reading.value is None:
+            return None
+        if isinstance(reading.value, Decimal):
+            return reading.value * unit_and_factor(reading.unit)[1]
+        return str(reading.value)[:_LONGEST_TEXT]
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, str] | None:
+        """The whole of a text that is too long for a state."""
+        reading = self.reading
+        if reading is not None and isinstance(reading.value, str) and len(reading.value) > _LONGEST_TEXT:
+            return {"text": reading.value}
+        return None
+
+
+class RegisterSensor(SlotEntity, ReadingSensor):
     """A register of THE table."""
 
     def __init__(self, coordinator: MeterCoordinator, slot: Slot, register: Register) -> None:
         """Show the register of this slot."""
         super().__init__(coordinator, slot)
         self._register = register
-        self._attr_entity_registry_enabled_default = register.enabled
+        # Whoever has chosen sensors for past months wants to see them.
+        is_chosen = coordinator.settings.include_history and slot.key.startswith(_PAST)
+        self._attr_entity_registry_enabled_default = is_chosen or (register.enabled and not slot.computed)
         if register.diagnostic:
             self._attr_entity_category = EntityCategory.DIAGNOSTIC
         if register.role == "enum":
@@ -183,12 +242,6 @@ class RegisterSensor(SlotEntity, SensorEntity):
             return reading.value[:_LONGEST_TEXT]
         return reading.value
 
-    @property
-    @override
-    def extra_state_attributes(self) -> dict[str, str] | None:
-        """The whole of a text that is too long for a state."""
-        return _whole_text(self.reading)
-
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
@@ -214,22 +267,11 @@ class RegisterSensor(SlotEntity, SensorEntity):
             self._attr_suggested_display_precision = _precision(register, unit)
 
 
-class UnknownSensor(SlotEntity, SensorEntity):
+class UnknownSensor(SlotEntity, ReadingSensor):
     """A code that is in no table: shown as it is sent, and nothing is assumed about it."""
 
     _attr_entity_category = EntityCategory.DIAGNOSTIC
     _attr_entity_registry_enabled_default = False
-
-    @property
-    @override
-    def native_value(self) -> Decimal | str | None:
-        """The text as sent, or the number in a unit that Home Assistant has."""
-        reading = self.reading
-        if reading is None or reading.value is None:
-            return None
-        if isinstance(reading.value, Decimal):
-            return reading.value * unit_and_factor(reading.unit)[1]
-        return str(reading.value)[:_LONGEST_TEXT]
 
     @property
     @override
@@ -239,25 +281,20 @@ class UnknownSensor(SlotEntity, SensorEntity):
         unit = self._slot.unit if reading is None or reading.value is None else reading.unit
         return unit_and_factor(unit)[0]
 
-    @property
-    @override
-    def extra_state_attributes(self) -> dict[str, str] | None:
-        """The whole of a text that is too long for a state."""
-        return _whole_text(self.reading)
-
 
 class LineSensor(MeterEntity, SensorEntity):
     """How the line is: counted and measured by p1meter, also while the meter is silent."""
 
     _attr_entity_category = EntityCategory.DIAGNOSTIC
-    _attr_entity_registry_enabled_default = False
 
     def __init__(self, coordinator: MeterCoordinator, key: str) -> None:
-        """Show one of the coordinator's `LINE_KEYS`."""
+        """Show one of the coordinator's `LINE_KEYS` or `READOUT_KEYS`."""
         super().__init__(coordinator, ELECTRICITY, key)
         self._key = key
         self._attr_translation_key = key
-        if key.startswith("telegrams_"):
+        # The interval cannot be shorter: whoever sets it wants to know.
+        self._attr_entity_registry_enabled_default = key == "readout_duration"
+        if key.startswith("telegrams_") or key == "readouts_skipped":
             self._attr_state_class = SensorStateClass.TOTAL_INCREASING
         else:
             self._attr_device_class = SensorDeviceClass.DURATION
@@ -278,13 +315,29 @@ class LineSensor(MeterEntity, SensorEntity):
         return self.coordinator.line_value(self._key)
 
 
+class OwnSensor(ReadingSensor):
+    """A register that the person made."""
+
+    def __init__(self, coordinator: MeterCoordinator, register: OwnRegister) -> None:
+        """Show it on the device of the electricity meter, under the name that it was given."""
+        super().__init__(coordinator, OWN, register.id)
+        self._attr_device_info = DeviceInfo(identifiers=identifiers(coordinator.config_entry.entry_id, ELECTRICITY))
+        self._register = register
+        self._attr_name = register.name
+        if register.device_class is not None:
+            self._attr_device_class = SensorDeviceClass(register.device_class)
+        if register.state_class is not None:
+            self._attr_state_class = SensorStateClass(register.state_class)
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str | None:
+        """The unit as sent; else the one that the person gave."""
+        reading = self.reading
+        return unit_and_factor(self._register.unit if reading is None else reading.unit)[0]
+
+
 def _precision(register: Register, unit: str | None) -> int | None:
     if register.role == "counter":
         return 0
     return 3 if register.quantity == "power_factor" else _PRECISIONS.get(unit or "")
-
-
-def _whole_text(reading: Reading | None) -> dict[str, str] | None:
-    if reading is not None and isinstance(reading.value, str) and len(reading.value) > _LONGEST_TEXT:
-        return {"text": reading.value}
-    return None

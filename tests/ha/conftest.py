@@ -12,14 +12,14 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 # Imported here, before the harness mounts custom components of its own.
 from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN, PROBED
-from custom_components.p1meter.link import LinkState
-from custom_components.p1meter.meter import Reader, Telegram
+from custom_components.p1meter.link import LineSettings, LinkState, ProbePlan
+from custom_components.p1meter.meter import OpticalTiming, Reader, Telegram
 from tests.compose import ELECTRICITY_ID, nl5
 from tests.simulation.meter import Cable
 from tests.simulation.telegrams import SYSTEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
     from pathlib import Path
 
     from homeassistant.core import HomeAssistant, State
@@ -50,6 +50,37 @@ def everything_enabled() -> Generator[None]:
 def cable(tmp_path: Path) -> Generator[Cable]:
     """A cable that is plugged in; what is said while nobody has the port open is lost."""
     cable = Cable(tmp_path / "p1", SYSTEMS["nl5"])
+    cable.plug()
+    yield cable
+    cable.unplug()
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listen as a person would not have the patience to wait for in a test."""
+    plan = ProbePlan(
+        settings=(LineSettings(115200), LineSettings(9600, 7, "E")),
+        listen=0.3,
+        listen_to_silence=0.4,
+        extension=0.2,
+        timing=OpticalTiming(pace=0.05),
+    )
+    monkeypatch.setattr("custom_components.p1meter.config_flow.PROBE_PLAN", plan)
+
+
+@pytest.fixture
+async def everything_unloaded(hass: HomeAssistant) -> AsyncGenerator[None]:
+    """Free the ports at the end, as a stop of Home Assistant would."""
+    yield
+    await hass.async_block_till_done()
+    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+def second_cable(tmp_path: Path) -> Generator[Cable]:
+    """Another port."""
+    cable = Cable(tmp_path / "p1-second", SYSTEMS["nl5"])
     cable.plug()
     yield cable
     cable.unplug()

@@ -1,4 +1,4 @@
-"""What a person sees of a dialog, and something that speaks on a line."""
+"""What a person does in a dialog and sees of it, and something that speaks on a line."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -6,15 +6,29 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigEntry, ConfigEntryState
+from homeassistant.const import CONF_PORT
+from homeassistant.data_entry_flow import FlowResultType
+
 from custom_components import p1meter
+from custom_components.p1meter.const import DOMAIN
+from custom_components.p1meter.link import LineSettings, TransportError, open_transport
+from tests.background import running
+from tests.compose import nl5
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from homeassistant.config_entries import ConfigFlowResult
+    from homeassistant.core import HomeAssistant
+
+    from tests.simulation.meter import Cable
 
 FOLDER = Path(p1meter.__file__).parent
 ENGLISH: dict[str, Any] = json.loads((FOLDER / "translations" / "en.json").read_text())
 TIMEOUT = 10.0
 """Seconds after which a test that waits has failed."""
+SETTINGS = LineSettings(115200)
 
 
 def said(result: Mapping[str, Any], flow: str = "config") -> str:
@@ -28,7 +42,7 @@ def said(result: Mapping[str, Any], flow: str = "config") -> str:
         texts = texts[part]
     match result["type"]:
         case "form" if result["errors"]:
-            text = texts["error"][result["errors"]["base"]]
+            text = texts["error"][next(iter(result["errors"].values()))]
         case "form" | "menu":
             text = texts["step"][result["step_id"]]["description"]
         case "progress":
@@ -47,12 +61,8 @@ async def speaking(write: Callable[[bytes], object], data: bytes) -> AsyncGenera
             write(data)
             await asyncio.sleep(0.02)
 
-    task = asyncio.create_task(speak())
-    try:
+    async with running(speak()):
         yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -60,3 +70,72 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(TIMEOUT):
         while not condition():  # noqa: ASYNC110 (what is waited for is seen from outside: it has no event to give)
             await asyncio.sleep(0)
+
+
+async def start(hass: HomeAssistant) -> ConfigFlowResult:
+    """Open the dialog."""
+    return await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+
+
+async def start_reconfigure(hass: HomeAssistant, entry: ConfigEntry[Any]) -> ConfigFlowResult:
+    """Open the dialog for a cable that has moved."""
+    return await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+    )
+
+
+async def choose(hass: HomeAssistant, form: ConfigFlowResult, port: object) -> ConfigFlowResult:
+    """Enter a port and wait until it was listened to."""
+    result = await hass.config_entries.flow.async_configure(form["flow_id"], {CONF_PORT: str(port)})
+    return await heard(hass, result)
+
+
+async def heard(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlowResult:
+    """Wait for what comes after listening, as the frontend does."""
+    if result["type"] is not FlowResultType.SHOW_PROGRESS:
+        return result
+    said(result)
+    await hass.async_block_till_done()
+    return await hass.config_entries.flow.async_configure(result["flow_id"])
+
+
+async def add(hass: HomeAssistant, port: object) -> ConfigFlowResult:
+    """Add the meter on a port, without looking."""
+    found = await choose(hass, await start(hass), port)
+    assert found["step_id"] == "found", said(found)
+    return await hass.config_entries.flow.async_configure(found["flow_id"], {})
+
+
+async def until_free(port: Path) -> None:
+    """Wait until a port can be opened."""
+    async with asyncio.timeout(TIMEOUT):
+        while True:
+            try:
+                transport = await open_transport(str(port), SETTINGS)
+            except TransportError:
+                await asyncio.sleep(0.01)
+            else:
+                return await transport.close()
+
+
+async def add_in_the_end(hass: HomeAssistant, form: ConfigFlowResult, cable: Cable) -> None:
+    """Go on after an error: the same dialog still leads to the meter."""
+    async with speaking(cable.write, nl5()):
+        found = await choose(hass, form, cable.link)
+        assert found["step_id"] == "found", said(found)
+        added = await hass.config_entries.flow.async_configure(found["flow_id"], {})
+        assert added["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done()
+    assert is_loaded(added["result"])
+
+
+def is_loaded(entry: ConfigEntry[Any]) -> bool:
+    """Whether an entry is set up."""
+    return entry.state is ConfigEntryState.LOADED
+
+
+def suggested(form: ConfigFlowResult) -> object:
+    """Return what is in the field already."""
+    assert form["data_schema"] is not None
+    (field,) = form["data_schema"].schema
+    return (field.description or {}).get("suggested_value", "")

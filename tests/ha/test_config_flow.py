@@ -1,4 +1,4 @@
-"""A meter is added and moved in the dialogs: on real ports, with real telegrams."""
+"""A meter is added in the dialogs: on real ports, with real telegrams."""
 
 import asyncio
 from contextlib import suppress
@@ -10,23 +10,19 @@ from unittest.mock import patch
 
 from homeassistant.components.usb import SerialDevice
 from homeassistant.config_entries import (
-    SOURCE_RECONFIGURE,
-    SOURCE_USER,
     ConfigEntry,
     ConfigEntryDisabler,
     ConfigEntryState,
 )
 from homeassistant.const import CONF_PORT
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.p1meter import config_flow
 from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN
 from custom_components.p1meter.link import (
-    LineSettings,
-    ProbePlan,
     TransportError,
     TransportErrorKind,
     open_transport,
@@ -35,142 +31,31 @@ from tests.compose import ELECTRICITY_ID, NL5, compose, nl5
 from tests.simulation.meter import Cable
 from tests.simulation.telegrams import SYSTEMS
 
-from .dialogs import TIMEOUT, said, speaking, until
+from .dialogs import (
+    SETTINGS,
+    add,
+    add_in_the_end,
+    choose,
+    heard,
+    is_loaded,
+    said,
+    speaking,
+    start,
+    suggested,
+    until,
+    until_free,
+)
+from .meters import H1, HEAT, HEAT_ID, OTHER_ID, OTHER_METER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
-
-    from homeassistant.config_entries import ConfigFlowResult
     from homeassistant.core import HomeAssistant
 
-SETTINGS = LineSettings(115200)
-OTHER_ID = "E0047000071239999"
-OTHER_METER = nl5({"0-0:96.1.1": f"({OTHER_ID.encode().hex()})"})
-# Swedish meters: no id, no M-Bus.
-H1_LINES = {
-    "0-0:1.0.0": "(261121125900W)",
-    "1-0:1.8.0": "(00009416.938*kWh)",
-    "1-0:2.8.0": "(00000000.000*kWh)",
-    "1-0:1.7.0": "(0001.250*kW)",
-    "1-0:2.7.0": "(0000.000*kW)",
-}
-H1 = compose(H1_LINES, "KAM5")
-H1_OTHER = compose(H1_LINES, "LGF5E360")
-# A port for district heating: one meter on the M-Bus and nothing else.
-HEAT_ID = "D0001234567890123"
-HEAT = compose(
-    {
-        "1-3:0.2.8": "(50)",
-        "0-0:1.1.0": "(261121125900W)",
-        "0-1:24.1.0": "(012)",
-        "0-1:96.1.0": f"({HEAT_ID.encode().hex()})",
-        "0-1:24.2.1": "(261121120000W)(12.345*GJ)",
-    },
-    "NWA-WARMTELINK",
-)
-# The beginning of an encrypted telegram: tag, title, length, security control, frame counter, cipher text.
-ENCRYPTED = bytes.fromhex("db08534147000000000182 0100 30 0000 0001".replace(" ", "")) + bytes(range(128, 256)) * 2
-TEXT = b"Boot 1.2.3: everything is fine, waiting for a connection on channel 4\r\n" * 4
-NOISE = bytes(0x80 | (number * 73 + 17) % 251 for number in range(600))
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Listen as a person would not have the patience to wait for in a test."""
-    plan = ProbePlan(settings=(SETTINGS, LineSettings(9600, 7, "E")), listen=0.3, listen_to_silence=0.4, extension=0.2)
-    monkeypatch.setattr(config_flow, "PROBE_PLAN", plan)
-
-
-@pytest.fixture(autouse=True)
-async def everything_unloaded(hass: HomeAssistant) -> AsyncGenerator[None]:
-    """Free the ports at the end, as a stop of Home Assistant would."""
-    yield
-    await hass.async_block_till_done()
-    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
-        await hass.config_entries.async_unload(entry.entry_id)
-
-
-@pytest.fixture
-def second_cable(tmp_path: Path) -> Generator[Cable]:
-    """Another port."""
-    cable = Cable(tmp_path / "p1-second", SYSTEMS["nl5"])
-    cable.plug()
-    yield cable
-    cable.unplug()
-
-
-async def start(hass: HomeAssistant) -> ConfigFlowResult:
-    """Open the dialog."""
-    return await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-
-
-async def start_reconfigure(hass: HomeAssistant, entry: ConfigEntry[Any]) -> ConfigFlowResult:
-    """Open the dialog for a cable that has moved."""
-    return await hass.config_entries.flow.async_init(
-        DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
-    )
-
-
-async def choose(hass: HomeAssistant, form: ConfigFlowResult, port: object) -> ConfigFlowResult:
-    """Enter a port and wait until it was listened to."""
-    result = await hass.config_entries.flow.async_configure(form["flow_id"], {CONF_PORT: str(port)})
-    return await heard(hass, result)
-
-
-async def heard(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlowResult:
-    """Wait for what comes after listening, as the frontend does."""
-    if result["type"] is not FlowResultType.SHOW_PROGRESS:
-        return result
-    said(result)
-    await hass.async_block_till_done()
-    return await hass.config_entries.flow.async_configure(result["flow_id"])
-
-
-async def add(hass: HomeAssistant, port: object) -> ConfigFlowResult:
-    """Add the meter on a port, without looking."""
-    found = await choose(hass, await start(hass), port)
-    assert found["step_id"] == "found", said(found)
-    return await hass.config_entries.flow.async_configure(found["flow_id"], {})
-
-
-async def until_free(port: Path) -> None:
-    """Wait until a port can be opened."""
-    async with asyncio.timeout(TIMEOUT):
-        while True:
-            try:
-                transport = await open_transport(str(port), SETTINGS)
-            except TransportError:
-                await asyncio.sleep(0.01)
-            else:
-                return await transport.close()
-
-
-async def add_in_the_end(hass: HomeAssistant, form: ConfigFlowResult, cable: Cable) -> None:
-    """Go on after an error: the same dialog still leads to the meter."""
-    async with speaking(cable.write, nl5()):
-        found = await choose(hass, form, cable.link)
-        assert found["step_id"] == "found", said(found)
-        added = await hass.config_entries.flow.async_configure(found["flow_id"], {})
-        assert added["type"] is FlowResultType.CREATE_ENTRY
-        await hass.async_block_till_done()
-    assert is_loaded(added["result"])
-
-
-def is_loaded(entry: ConfigEntry[Any]) -> bool:
-    """Whether an entry is set up."""
-    return entry.state is ConfigEntryState.LOADED
+pytestmark = pytest.mark.usefixtures("patience", "everything_unloaded")
 
 
 def name_of(pid: int) -> str:
     """Return what the system calls a program."""
     return Path(f"/proc/{pid}/comm").read_text().strip()
-
-
-def suggested(form: ConfigFlowResult) -> object:
-    """Return what is in the field already."""
-    assert form["data_schema"] is not None
-    (field,) = form["data_schema"].schema
-    return (field.description or {}).get("suggested_value", "")
 
 
 async def test_the_port_is_all_that_is_asked(hass: HomeAssistant, cable: Cable) -> None:
@@ -352,29 +237,6 @@ async def test_a_port_that_is_held_by_nobody_knows_whom_is_said(hass: HomeAssist
     await add_in_the_end(hass, form, cable)
 
 
-@pytest.mark.parametrize(
-    ("data", "error", "told"),
-    [
-        (b"", "heard_nothing", "grid company"),
-        (NOISE, "heard_garbage", "inverts the signal"),
-        (TEXT, "heard_text", "no whole telegram"),
-        (ENCRYPTED, "heard_encrypted", "a later one will ask for the key"),
-    ],
-    ids=["nothing", "garbage", "text", "encrypted"],
-)
-async def test_what_is_heard_instead_of_a_meter_is_said(
-    hass: HomeAssistant, cable: Cable, data: bytes, error: str, told: str
-) -> None:
-    async with speaking(cable.write, data):
-        form = await choose(hass, await start(hass), cable.link)
-    assert form["type"] is FlowResultType.FORM
-    assert form["errors"] == {"base": error}
-    assert told in said(form)
-    assert str(cable.link) in said(form)
-    assert suggested(form) == str(cable.link)
-    await add_in_the_end(hass, form, cable)
-
-
 async def test_a_port_is_kept_by_the_name_that_it_keeps(hass: HomeAssistant, cable: Cable, tmp_path: Path) -> None:
     by_id = tmp_path / "usb-FTDI_P1_cable_AB0123-if00-port0"
     device = cable.link.resolve()
@@ -467,6 +329,46 @@ async def test_the_same_meter_is_not_added_twice(hass: HomeAssistant, cable: Cab
     assert said(result).startswith("This meter is set up already, as Iskra AM550.")
 
 
+async def test_two_meters_in_one_house_are_told_apart(hass: HomeAssistant, cable: Cable, second_cable: Cable) -> None:
+    async with speaking(cable.write, nl5()), speaking(second_cable.write, OTHER_METER):
+        first, second = await add(hass, cable.link), await add(hass, second_cable.link)
+        await hass.async_block_till_done()
+    assert first["title"] == "Iskra AM550"
+    # The last digits of its number, which is printed on its front.
+    assert second["title"] == "Iskra AM550 9999"
+    devices = dr.async_get(hass)
+    for added in (first, second):
+        names = {device.name for device in dr.async_entries_for_config_entry(devices, added["result"].entry_id)}
+        assert added["title"] in names
+    entities = er.async_get(hass).entities
+    assert {"sensor.iskra_am550_power", "sensor.iskra_am550_9999_power"} <= entities.keys()
+    for entry in (first["result"], second["result"]):
+        assert is_loaded(entry)
+    # Each is read on its own.
+    assert first["result"].runtime_data.memory.ids["electricity"] == ELECTRICITY_ID
+    assert second["result"].runtime_data.memory.ids["electricity"] == OTHER_ID
+
+
+async def test_meters_without_a_number_are_counted(hass: HomeAssistant, cable: Cable, second_cable: Cable) -> None:
+    async with speaking(cable.write, H1), speaking(second_cable.write, H1):
+        titles = [(await add(hass, port))["title"] for port in (cable.link, second_cable.link)]
+    assert titles == ["Kamstrup", "Kamstrup 2"]
+
+
+async def test_a_meter_that_was_deleted_can_be_added_again(hass: HomeAssistant, cable: Cable) -> None:
+    async with speaking(cable.write, nl5()):
+        entry = (await add(hass, cable.link))["result"]
+        await hass.async_block_till_done()
+        before = {entity.entity_id for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)}
+        await hass.config_entries.async_remove(entry.entry_id)
+        await hass.async_block_till_done()
+        again = await add(hass, cable.link)
+        await hass.async_block_till_done()
+    assert again["title"] == "Iskra AM550"
+    registered = er.async_entries_for_config_entry(er.async_get(hass), again["result"].entry_id)
+    assert {entity.entity_id for entity in registered} == before
+
+
 async def test_a_dialog_that_was_left_open_is_in_nobodys_way(hass: HomeAssistant, cable: Cable) -> None:
     async with speaking(cable.write, nl5()):
         left = await choose(hass, await start(hass), cable.link)
@@ -528,134 +430,3 @@ async def test_a_dialog_that_is_closed_frees_the_port(hass: HomeAssistant, cable
     await asyncio.sleep(0.05)
     hass.config_entries.flow.async_abort(form["flow_id"])
     await until_free(cable.link)
-
-
-class TestMovedCable:
-    """Reconfigure: the meter is on another port now."""
-
-    @pytest.fixture
-    async def loaded(self, hass: HomeAssistant, cable: Cable, entry: MockConfigEntry) -> MockConfigEntry:
-        """A meter that is read."""
-        async with speaking(cable.write, nl5()):
-            assert await hass.config_entries.async_setup(entry.entry_id)
-        return entry
-
-    async def test_the_meter_is_read_on_its_new_port(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable, second_cable: Cable
-    ) -> None:
-        before = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
-        form = await loaded.start_reconfigure_flow(hass)
-        assert said(form).startswith("Choose the port that Iskra AM550 has moved to.")
-        assert suggested(form) == str(cable.link)
-        cable.unplug()
-        async with speaking(second_cable.write, nl5()):
-            result = await choose(hass, form, second_cable.link)
-            assert result["type"] is FlowResultType.ABORT
-            assert result["reason"] == "reconfigure_successful"
-            await hass.async_block_till_done()
-            await until(lambda: is_loaded(loaded) and loaded.runtime_data.accepted)
-        assert loaded.data == {CONF_PORT: str(second_cable.link), CONF_LINE: "115200 8N1", CONF_PROFILE: "nl5"}
-        assert er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id) == before
-
-    async def test_the_same_port_is_freed_to_listen_to_it(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable
-    ) -> None:
-        form = await loaded.start_reconfigure_flow(hass)
-        async with speaking(cable.write, nl5()):
-            result = await choose(hass, form, cable.link.resolve())
-            assert result["reason"] == "reconfigure_successful"
-            await hass.async_block_till_done()
-            await until(lambda: is_loaded(loaded) and loaded.runtime_data.accepted)
-        assert loaded.data[CONF_PORT] == str(cable.link.resolve())
-
-    async def test_an_entry_that_could_not_be_set_up_is_set_up_on_its_new_port(
-        self, hass: HomeAssistant, cable: Cable, second_cable: Cable, entry: MockConfigEntry
-    ) -> None:
-        cable.unplug()
-        await hass.config_entries.async_setup(entry.entry_id)
-        assert entry.state is ConfigEntryState.SETUP_RETRY
-        async with speaking(second_cable.write, nl5()):
-            result = await choose(hass, await entry.start_reconfigure_flow(hass), second_cable.link)
-            assert result["reason"] == "reconfigure_successful"
-            await hass.async_block_till_done()
-        assert is_loaded(entry)
-
-    async def test_after_a_failure_it_is_read_as_before_and_another_port_can_be_tried(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable, second_cable: Cable
-    ) -> None:
-        form = await choose(hass, await loaded.start_reconfigure_flow(hass), cable.link)
-        assert form["errors"] == {"base": "heard_nothing"}
-        assert form["step_id"] == "reconfigure"
-        assert is_loaded(loaded)
-        async with speaking(cable.write, nl5()):
-            await until(lambda: loaded.runtime_data.accepted)
-        cable.unplug()
-        async with speaking(second_cable.write, nl5()):
-            result = await choose(hass, form, second_cable.link)
-            await hass.async_block_till_done()
-        assert result["reason"] == "reconfigure_successful"
-
-    @pytest.mark.parametrize("same_port", [True, False])
-    async def test_another_meter_is_not_taken_for_it(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable, second_cable: Cable, *, same_port: bool
-    ) -> None:
-        new = cable if same_port else second_cable
-        async with speaking(new.write, OTHER_METER):
-            result = await choose(hass, await loaded.start_reconfigure_flow(hass), new.link)
-            await hass.async_block_till_done()
-        assert result["reason"] == "unique_id_mismatch"
-        assert said(result).startswith("Another meter than Iskra AM550 answers there.")
-        assert is_loaded(loaded)
-        assert loaded.data[CONF_PORT] == str(cable.link)
-
-    async def test_another_meter_without_an_id_is_not_taken_for_it_either(
-        self, hass: HomeAssistant, cable: Cable, second_cable: Cable
-    ) -> None:
-        async with speaking(cable.write, H1), speaking(second_cable.write, H1_OTHER):
-            entry = (await add(hass, cable.link))["result"]
-            result = await choose(hass, await start_reconfigure(hass, entry), second_cable.link)
-        assert result["reason"] == "unique_id_mismatch"
-
-    async def test_a_dialog_that_is_closed_leaves_the_meter_as_it_was(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable
-    ) -> None:
-        form = await loaded.start_reconfigure_flow(hass)
-        await hass.config_entries.flow.async_configure(form["flow_id"], {CONF_PORT: str(cable.link)})
-        await asyncio.sleep(0.05)
-        assert loaded.state is ConfigEntryState.NOT_LOADED
-        hass.config_entries.flow.async_abort(form["flow_id"])
-        await hass.async_block_till_done()
-        assert is_loaded(loaded)
-
-    async def test_a_dialog_that_is_closed_at_once_leaves_it_too(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable
-    ) -> None:
-        form = await loaded.start_reconfigure_flow(hass)
-        choosing = asyncio.create_task(choose(hass, form, cable.link))
-        await until(lambda: not is_loaded(loaded))
-        hass.config_entries.flow.async_abort(form["flow_id"])
-        await choosing
-        await hass.async_block_till_done()
-        assert is_loaded(loaded)
-
-    async def test_a_meter_that_is_removed_meanwhile_stays_removed(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable
-    ) -> None:
-        form = await loaded.start_reconfigure_flow(hass)
-        await hass.config_entries.flow.async_configure(form["flow_id"], {CONF_PORT: str(cable.link)})
-        await hass.config_entries.async_remove(loaded.entry_id)
-        await hass.async_block_till_done()
-        assert hass.config_entries.async_entries(DOMAIN) == []
-        hass.config_entries.flow.async_abort(form["flow_id"])
-        await until_free(cable.link)
-
-    async def test_a_port_that_is_not_let_go_is_said(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable
-    ) -> None:
-        form = await loaded.start_reconfigure_flow(hass)
-        # As while it is being set up.
-        loaded.mock_state(hass, ConfigEntryState.SETUP_IN_PROGRESS)
-        result = await choose(hass, form, cable.link)
-        assert result["reason"] == "unload_failed"
-        assert said(result).startswith("Iskra AM550 does not let go of its port")
-        loaded.mock_state(hass, ConfigEntryState.LOADED)

@@ -225,14 +225,14 @@ async def test_a_meter_that_is_silent_from_the_start_is_told_once(
     caplog.set_level(logging.INFO, "custom_components.p1meter")
     caplog.clear()
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await until(lambda: issue(hass, ISSUE_NO_TELEGRAMS, entry) is not None)
+    await until(lambda: issue(hass, "silent_port_missing", entry) is not None)
     await asyncio.sleep(0.2)
     (line,) = [record for record in caplog.records if record.name.startswith("custom_components.p1meter")]
     assert line.levelno == logging.INFO
     assert "No such file" in line.message
     # Unloading takes the repair along.
     assert await hass.config_entries.async_unload(entry.entry_id)
-    assert issue(hass, ISSUE_NO_TELEGRAMS, entry) is None
+    assert issue(hass, "silent_port_missing", entry) is None
 
 
 @pytest.mark.usefixtures("impatient")

@@ -51,7 +51,23 @@ async def test_diagnostics(
         assert secret not in text, secret
     assert download["entry"]["data"]["profile"] == "nl5"
     assert download["entry"]["data"]["line"] == "115200 8N1"
-    assert download["link"] == {"state": "connected", "error": None, "available": True}
+    assert download["link"] == {
+        "state": "connected",
+        "error": None,
+        "available": True,
+        "foreign": None,
+        "readout_duration": None,
+        "readouts_skipped": 0,
+    }
+    assert download["settings"] == {
+        "line": "115200 8N1",
+        "optical": None,
+        "interval": None,
+        "offset": None,
+        "request": None,
+        "include_history": False,
+    }
+    assert download["key"] == {"known": False, "worked": True, "wrong": False, "failures": 0}
     assert download["line"]["telegrams_accepted"] == 1
     assert download["line"]["telegrams_refused_crc"] == 2
     assert [refusal["reason"] for refusal in download["refusals"]] == ["crc", "crc"]

@@ -138,8 +138,9 @@ async def read(hass: HomeAssistant, cable: Cable) -> AsyncGenerator[Read]:
 
 
 async def options(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigFlowResult:
-    """Open the dialog behind the entry's cogwheel."""
-    return await hass.config_entries.options.async_init(entry.entry_id, context={"source": SOURCE_USER})
+    """Open the dialog behind the entry's cogwheel, and choose the Energy dashboard in its menu."""
+    menu = await hass.config_entries.options.async_init(entry.entry_id, context={"source": SOURCE_USER})
+    return await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "energy"})
 
 
 def offered(form: ConfigFlowResult) -> list[tuple[str, bool]]:
@@ -195,6 +196,24 @@ async def test_after_adding_the_meter_one_dialog_fills_the_dashboard(
     assert again["type"] is FlowResultType.ABORT
     assert again["reason"] == "energy_complete"
     assert said(again, "options").startswith("Everything")
+
+
+@pytest.mark.usefixtures("read", "dashboard")
+async def test_the_frontend_begins_that_dialog_anew(hass: HomeAssistant, cable: Cable) -> None:
+    """It is told which dialog follows, but opens one of its own (frontend of 2026.11); from then on there is a menu."""
+    async with speaking(cable.write, nl5()):
+        form = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+        await hass.config_entries.flow.async_configure(form["flow_id"], {CONF_PORT: str(cable.link)})
+        await hass.async_block_till_done()
+        await hass.config_entries.flow.async_configure(form["flow_id"])
+        added = await hass.config_entries.flow.async_configure(form["flow_id"], {})
+        options_of = hass.config_entries.options
+        opened = await options_of.async_init(added["result"].entry_id, context={"source": SOURCE_USER})
+        assert opened["step_id"] == "energy"
+        assert [flow["flow_id"] for flow in options_of.async_progress()] == [opened["flow_id"]]
+        options_of.async_abort(opened["flow_id"])
+        menu = await options_of.async_init(added["result"].entry_id, context={"source": SOURCE_USER})
+        assert menu["type"] is FlowResultType.MENU
 
 
 async def test_only_what_is_ticked_is_added(hass: HomeAssistant, read: Read, dashboard: Dashboard) -> None:

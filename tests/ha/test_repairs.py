@@ -6,6 +6,7 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.p1meter.const import DOMAIN, ISSUE_METER_REPLACED, issue_id
 from tests.compose import nl5
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from homeassistant.components.repairs import RepairsFlowResult
     from homeassistant.components.repairs.issue_handler import RepairsFlowManager
     from homeassistant.core import HomeAssistant
-    from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from .conftest import Say, SetUp
 
@@ -88,6 +88,18 @@ async def test_a_cable_on_the_wrong_meter_is_put_back(
     await say(nl5())
     assert issue(hass, entry) is None
     assert total(hass) == "4512.345"
+
+
+async def test_a_meter_that_is_set_up_already_is_not_taken_on_as_well(
+    hass: HomeAssistant, entry: MockConfigEntry, asked: RepairsFlowResult, caplog: pytest.LogCaptureFixture
+) -> None:
+    MockConfigEntry(domain=DOMAIN, title="Barn", unique_id=NEW_ID, data=dict(entry.data)).add_to_hass(hass)
+    result = await choose(hass, asked, "adopt")
+    assert said(result, TEXTS).startswith("The meter that answers is already set up as Barn")
+    assert issue(hass, entry) is not None
+    assert entry.unique_id != NEW_ID
+    assert total(hass) == STATE_UNAVAILABLE
+    assert "unique id" not in caplog.text
 
 
 async def test_a_meter_that_is_not_running_is_not_taken_on(

@@ -1,18 +1,29 @@
 """What a person sees: values, units, classes, worked out by hand from the telegrams' text."""
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
-from homeassistant.const import STATE_UNKNOWN, EntityCategory
+from homeassistant.const import CONF_PORT, STATE_UNKNOWN, EntityCategory
 from homeassistant.helpers import entity_registry as er
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.p1meter import source
+from custom_components.p1meter.const import CONF_ASKED, CONF_HISTORY, CONF_LINE, CONF_PROFILE, DOMAIN
+from custom_components.p1meter.link import Dialogue
+from custom_components.p1meter.meter import OpticalSettings, OpticalTiming, Reader
 from tests.compose import compose, nl5
+from tests.simulation.optical import LINES, Habits, OpticalMeter
 
-from .conftest import Say, SetUp, WallClock, get, states, until
+from .conftest import Say, SetUp, WallClock, get, probe, states, until
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
     from homeassistant.core import HomeAssistant, State
-    from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 ENERGY = ("kWh", "energy", "total_increasing")
 KILOWATTS = ("kW", "power", "measurement")
@@ -99,6 +110,8 @@ async def test_what_is_disabled_is_there_to_be_enabled(
     assert disabled == {
         "electricity_telegram_time",
         "electricity_message",
+        # The meter does not send it.
+        "electricity_demand_current",
         "gas_last_measured",
         "electricity_telegrams_accepted",
         *(f"electricity_telegrams_refused_{reason}" for reason in reasons),
@@ -363,3 +376,91 @@ async def test_the_line_tells_about_itself_before_the_first_telegram(
     entry.runtime_data.refused["garbage"] += 3
     wall_clock.tick(0.4)
     await until(lambda: by_key(hass, entry, "electricity_telegrams_refused_garbage").state == "3")
+
+
+# An optical head's minute takes one and a half seconds here.
+PACE = 0.025
+# The reset counter says which closing value is the newest: that of slot 14.
+PAST = "0.1.0(14)\r\n1.8.1*13(000080.000)\r\n1.8.1*14(000100.000)\r\n"
+
+
+def read_out(lines: str) -> bytes:
+    block = lines.encode() + b"\x03"
+    check = 0
+    for byte in block:
+        check ^= byte
+    return b"/TST5OPTICAL\r\n\x02" + block + bytes([check])
+
+
+@pytest.fixture
+async def optical_entry(hass: HomeAssistant, tmp_path: Path) -> AsyncGenerator[MockConfigEntry]:
+    """A meter that is asked, as right after its config flow; not set up."""
+    lines = LINES.replace("!", f"{PAST}!")
+    meter = OpticalMeter(tmp_path / "head", Habits(lines=lines), pace=PACE, lenience=1.0)
+    life = asyncio.create_task(meter.run())
+
+    def dialogue(port: str, settings: OpticalSettings, reader: Reader, **others: Any) -> Dialogue:
+        return Dialogue(port, replace(settings, timeout=20.0), reader, timing=OpticalTiming(pace=PACE), **others)
+
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title="Head",
+        data={CONF_PORT: meter.port, CONF_LINE: "300 7E1", CONF_PROFILE: "iec", CONF_ASKED: True},
+    )
+    entry.add_to_hass(hass)
+    probe(hass, entry, read_out(lines))
+    with patch.object(source, "Dialogue", dialogue):
+        yield entry
+        await hass.config_entries.async_unload(entry.entry_id)
+    life.cancel()
+    await asyncio.wait([life])
+    meter.close()
+
+
+async def test_how_long_a_read_out_takes(hass: HomeAssistant, optical_entry: MockConfigEntry) -> None:
+    assert await hass.config_entries.async_setup(optical_entry.entry_id)
+    duration = "sensor.head_read_out_duration"
+    assert shown(get(hass, duration)) == (STATE_UNKNOWN, "s", "duration", "measurement")
+    await until(lambda: optical_entry.runtime_data.accepted > 0)
+    await hass.async_block_till_done()
+    # A hundred characters at 300 bit/s would take three seconds; they go faster, and the whole talk takes longer.
+    assert 0 < float(get(hass, duration).state) < 20
+    item = er.async_get(hass).async_get(duration)
+    assert item is not None
+    assert item.entity_category is EntityCategory.DIAGNOSTIC
+    skipped = er.async_get(hass).async_get("sensor.head_read_outs_skipped")
+    assert skipped is not None
+    assert skipped.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+
+
+@pytest.mark.usefixtures("everything_enabled")
+async def test_read_outs_that_were_skipped_are_counted(hass: HomeAssistant, optical_entry: MockConfigEntry) -> None:
+    assert await hass.config_entries.async_setup(optical_entry.entry_id)
+    assert shown(get(hass, "sensor.head_read_outs_skipped")) == ("0", None, None, "total_increasing")
+
+
+async def test_a_meter_that_talks_has_no_read_outs(hass: HomeAssistant, set_up: SetUp) -> None:
+    await set_up()
+    assert not [name for name in er.async_get(hass).entities if "read_out" in name]
+
+
+async def test_an_optical_head_shows_past_months_to_who_wants_them(
+    hass: HomeAssistant, optical_entry: MockConfigEntry
+) -> None:
+    """They are enabled, too: there is no second switch."""
+
+    def past() -> list[str]:
+        registered = er.async_entries_for_config_entry(er.async_get(hass), optical_entry.entry_id)
+        return [item.unique_id.partition("_")[2] for item in registered if "last_month" in item.unique_id]
+
+    assert await hass.config_entries.async_setup(optical_entry.entry_id)
+    assert past() == []
+    hass.config_entries.async_update_entry(optical_entry, options={CONF_HISTORY: True})
+    await hass.async_block_till_done()
+    await until(lambda: optical_entry.runtime_data.accepted > 0)
+    await hass.async_block_till_done()
+    assert past() == ["electricity_last_month_import_tariff_1"]
+    assert by_key(hass, optical_entry, "electricity_last_month_import_tariff_1").state == "100.000"
+    hass.config_entries.async_update_entry(optical_entry, options={})
+    await hass.async_block_till_done()
+    assert past() == []

@@ -41,7 +41,7 @@ async def test_what_is_learned_is_written_soon(
     assert data["ident"] == "ISK5\\2M550T-1013"
     assert data["profile"] == {"name": "nl5", "country": "NL", "version": "5.0"}
     assert data["ids"] == {"electricity": ELECTRICITY_ID, "gas": GAS_ID}
-    assert {"role": "gas", "key": "gas", "unit": "m3", "number": True} in data["slots"]
+    assert {"role": "gas", "key": "gas", "unit": "m3", "number": True, "computed": False} in data["slots"]
     assert data["totals"]["electricity_import_tariff_1"] == ["4512.345", "kWh"]
 
 

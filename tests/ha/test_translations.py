@@ -11,8 +11,9 @@ import pytest
 
 from custom_components import p1meter
 from custom_components.p1meter.binary_sensor import PROBLEM_KEYS
-from custom_components.p1meter.const import ISSUE_METER_REPLACED, ISSUE_NO_TELEGRAMS
-from custom_components.p1meter.coordinator import LINE_KEYS
+from custom_components.p1meter.const import ISSUE_METER_REPLACED
+from custom_components.p1meter.coordinator import LINE_KEYS, READOUT_KEYS
+from custom_components.p1meter.issues import ISSUES
 from custom_components.p1meter.link import ProbeVerdict, TransportErrorKind
 from custom_components.p1meter.meter import REGISTERS
 from custom_components.p1meter.meter.profiles import Profile, profile
@@ -111,7 +112,7 @@ def test_the_line_and_codes_nobody_knows_have_names() -> None:
 
 def test_no_name_is_left_over() -> None:
     named = {name_for(register, kind) for register in SHOWN for kind in PROFILES}
-    assert SENSORS.keys() | BINARY_SENSORS.keys() == named | {*LINE_KEYS, "unknown_code"}
+    assert SENSORS.keys() | BINARY_SENSORS.keys() == named | {*LINE_KEYS, *READOUT_KEYS, "unknown_code"}
 
 
 def test_every_kind_of_meter_has_a_name_as_a_device_and_in_a_sentence() -> None:
@@ -131,14 +132,23 @@ def test_every_system_has_a_name() -> None:
 
 def test_everything_that_can_go_wrong_with_a_port_is_said() -> None:
     ports = {f"port_{kind}" for kind in TransportErrorKind}
-    heard = {f"heard_{verdict}" for verdict in ProbeVerdict if verdict is not ProbeVerdict.FOUND}
-    others = {"port_used", "port_used_by_app", "port_busy_by", "unknown"}
+    of_keys = {ProbeVerdict.ENCRYPTED, ProbeVerdict.WRONG_KEY, ProbeVerdict.WRONG_AUTHENTICATION_KEY}
+    heard = {f"heard_{verdict}" for verdict in ProbeVerdict if verdict not in {ProbeVerdict.FOUND, *of_keys}}
+    heard |= {f"heard_{verdict}_network" for verdict in ("nothing", "no_signal", "garbage")} | {"heard_damaged"}
+    keys = {"key_format", "wrong_key", "wrong_authentication_key"}
+    others = {"port_used", "port_used_by_app", "port_busy_by", "unknown", *keys}
     assert ENGLISH["config"]["error"].keys() == ports | heard | others
-    assert ENGLISH["exceptions"].keys() == ports | {"no_telegram"}
+    assert ENGLISH["exceptions"].keys() == ports | {
+        "no_telegram",
+        "another_meter",
+        "nothing_read",
+        "request_line_failed",
+        "wrong_key",
+    }
 
 
 def test_every_repair_is_explained() -> None:
-    assert ENGLISH["issues"].keys() == {ISSUE_METER_REPLACED, ISSUE_NO_TELEGRAMS}
+    assert ENGLISH["issues"].keys() == ISSUES
 
 
 @pytest.mark.parametrize(
@@ -170,8 +180,9 @@ def test_every_icon_belongs_to_something() -> None:
     for key, icon in ICONS["entity"]["sensor"].items():
         assert key in SENSORS
         assert icon.get("state", {}).keys() <= SENSORS[key].get("state", {}).keys()
-    assert ICONS.keys() == {"entity"}
-    assert ICONS["entity"].keys() == {"sensor"}
+    assert ICONS.keys() == {"entity", "services"}
+    assert ICONS["services"].keys() == ENGLISH["services"].keys()
+    assert ICONS["entity"].keys() == {"event", "sensor"}
 
 
 def test_what_has_no_icon_of_its_class_has_one_of_ours() -> None:

@@ -1,0 +1,213 @@
+"""Keeps the recorder's statistics free of the step from one meter's readings to those of the next.
+
+A meter that was replaced goes on under the same entities. The recorder takes the difference for use, and so does the
+cost that the Energy dashboard works out of it; here it is taken out of both again. A joint waits in the store until the
+recorder has summed up its five minutes, however often Home Assistant is restarted in between.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+import logging
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from homeassistant.components.recorder.const import DOMAIN as RECORDER
+from homeassistant.components.recorder.history import get_significant_states
+from homeassistant.components.recorder.statistics import get_metadata, statistics_during_period
+from homeassistant.components.sensor import ATTR_LAST_RESET
+from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, EVENT_RECORDER_5MIN_STATISTICS_GENERATED, Platform
+from homeassistant.core import Event, HomeAssistant, State, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.recorder import get_instance
+from homeassistant.util import dt as dt_util
+from homeassistant.util.unit_conversion import (
+    DurationConverter,
+    EnergyConverter,
+    ReactiveEnergyConverter,
+    VolumeConverter,
+)
+
+from .const import DOMAIN
+from .joint import PERIOD, Correction, Recorded, Row, corrections, span_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from homeassistant.config_entries import ConfigEntry
+
+    from .memory import Joint
+    from .store import MeterStore
+
+_LOGGER = logging.getLogger(__name__)
+
+# The recorder keeps states and short-term statistics for so long, unless it is told otherwise.
+_GIVEN_UP_AFTER: Final = timedelta(days=10)
+# An entity that has no statistics by then is not recorded.
+_SUMMED_UP_AFTER: Final = timedelta(minutes=10)
+# The last row before a joint is as old as the pause before it: Home Assistant may have been switched off.
+_LONGEST_PAUSE: Final = timedelta(days=30)
+
+_CONVERTERS: Final = {
+    converter.UNIT_CLASS: converter
+    for converter in (DurationConverter, EnergyConverter, ReactiveEnergyConverter, VolumeConverter)
+}
+
+
+@callback
+def async_keep(hass: HomeAssistant, entry: ConfigEntry, store: MeterStore) -> None:
+    """Take the joints in the store out of the statistics, now and whenever there are new ones, until unloading."""
+    if RECORDER not in hass.config.components:
+        return
+    keeper = _Keeper(hass, entry.entry_id, store)
+
+    @callback
+    def look(_event: Event | None = None) -> None:
+        if store.memory.joints:
+            entry.async_create_background_task(hass, keeper.async_apply(), f"{DOMAIN} joints")
+
+    entry.async_on_unload(hass.bus.async_listen(EVENT_RECORDER_5MIN_STATISTICS_GENERATED, look))
+    look()
+
+
+class _History(NamedTuple):
+    """What the recorder knows of an entity.
+
+    Attributes:
+        unit: that of its statistics, and of all values here.
+        rows: its short-term statistics.
+        states: its numbers since the joint; the first one may be from before.
+    """
+
+    unit: str | None
+    rows: list[Row]
+    states: list[Recorded]
+
+
+class _Keeper:
+    """Applies the joints of one config entry."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str, store: MeterStore) -> None:
+        self._hass = hass
+        self._entry_id = entry_id
+        self._store = store
+        # Two at the same time would both find the step, and take it out twice.
+        self._lock = asyncio.Lock()
+
+    async def async_apply(self) -> None:
+        """Take out what is summed up by now. A joint is forgotten when it is seen to be out, five minutes later."""
+        recorder = get_instance(self._hass)
+        async with self._lock:
+            # It tells of new rows while it is still writing them.
+            await recorder.async_block_till_done()
+            by_slot: dict[str, list[Joint]] = {}
+            for joint in self._store.memory.joints:
+                by_slot.setdefault(joint.slot, []).append(joint)
+            settled = [joint for slot, joints in by_slot.items() for joint in await self._apply(slot, joints)]
+            await recorder.async_block_till_done()
+            if settled:
+                memory = self._store.memory
+                memory.joints = [joint for joint in memory.joints if joint not in settled]
+                self._store.async_save_soon()
+
+    async def _apply(self, slot: str, joints: Sequence[Joint]) -> list[Joint]:
+        """Take the joints of one total out; return those that are settled."""
+        registry = er.async_get(self._hass)
+        # A person may have renamed it.
+        entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{self._entry_id}_{slot}")
+        entity = None if entity_id is None else registry.async_get(entity_id)
+        if entity is None or entity.disabled:
+            return list(joints)
+        now = dt_util.utcnow()
+        since = min(joint.at for joint in joints)
+        history = await self._read(entity.entity_id, since)
+        if history is None:
+            return [joint for joint in joints if now - joint.at > _SUMMED_UP_AFTER]
+        spans = {joint: span_from(joint.at.timestamp(), history.states) for joint in joints}
+        found = corrections(history.rows, history.states, spans.values(), increasing=True)
+        self._adjust(entity.entity_id, history, found)
+        summed_up = {span for correction in found for span in correction.spans}
+        for cost_id in _costs_of(registry, entity):
+            if (costs := await self._read(cost_id, since)) is not None:
+                found_costs = corrections(costs.rows, costs.states, spans.values(), increasing=False)
+                self._adjust(cost_id, costs, found_costs)
+                found += found_costs
+        still_in = {span for correction in found if correction.change for span in correction.spans}
+        settled: list[Joint] = []
+        for joint, span in spans.items():
+            if span in summed_up and span not in still_in:
+                settled.append(joint)
+            elif now - joint.at > _GIVEN_UP_AFTER:
+                _LOGGER.info("No statistics of the new meter came for %s", entity.entity_id)
+                settled.append(joint)
+        return settled
+
+    async def _read(self, entity_id: str, since: datetime) -> _History | None:
+        return await get_instance(self._hass).async_add_executor_job(_history, self._hass, entity_id, since)
+
+    @callback
+    def _adjust(self, entity_id: str, history: _History, found: Iterable[Correction]) -> None:
+        for correction in found:
+            if correction.change:
+                start = dt_util.utc_from_timestamp(correction.start)
+                _LOGGER.debug("Adding %s %s to %s from %s on", correction.change, history.unit, entity_id, start)
+                get_instance(self._hass).async_adjust_statistics(
+                    entity_id, start, correction.change, history.unit or ""
+                )
+
+
+def _history(hass: HomeAssistant, entity_id: str, since: datetime) -> _History | None:
+    """Return what the recorder knows of an entity; None: it has no statistics. Reads the database."""
+    found = get_metadata(hass, statistic_ids={entity_id}).get(entity_id)
+    if found is None:
+        return None
+    unit_class, unit = found[1]["unit_class"], found[1]["unit_of_measurement"]
+    rows = statistics_during_period(
+        hass,
+        since - _LONGEST_PAUSE,
+        None,
+        {entity_id},
+        "5minute",
+        {unit_class: unit} if unit_class and unit else None,
+        {"last_reset", "state", "sum"},
+    )
+    # From before the joint's period: what held at its start.
+    begin = dt_util.utc_from_timestamp(since.timestamp() // PERIOD * PERIOD - PERIOD)
+    states = get_significant_states(hass, begin, None, [entity_id], significant_changes_only=False)
+    return _History(
+        unit,
+        [
+            Row(row["start"], state, total, row.get("last_reset"))
+            for row in rows.get(entity_id, ())
+            if (state := row.get("state")) is not None and (total := row.get("sum")) is not None
+        ],
+        [
+            recorded
+            for state in states.get(entity_id, ())
+            if isinstance(state, State) and (recorded := _recorded(state, unit_class, unit)) is not None
+        ],
+    )
+
+
+def _recorded(state: State, unit_class: str | None, unit: str | None) -> Recorded | None:
+    """Return a state in the unit of the statistics; None: the recorder does not count it."""
+    try:
+        value = float(state.state)
+        sent = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
+        if sent != unit and (converter := _CONVERTERS.get(unit_class or "")) is not None:
+            value = converter.convert(value, sent, unit)
+    except ValueError, HomeAssistantError:
+        return None
+    last_reset = dt_util.parse_datetime(str(state.attributes.get(ATTR_LAST_RESET)))
+    return Recorded(state.last_updated_timestamp, value, None if last_reset is None else last_reset.timestamp())
+
+
+def _costs_of(registry: er.EntityRegistry, entity: er.RegistryEntry) -> list[str]:
+    """Return the sensors with which the Energy dashboard counts what the use of an entity costs, or brings in.
+
+    Their unique ids begin with the id of the registry's entry (`EnergyCostSensor.unique_id`).
+    """
+    return [
+        cost.entity_id
+        for cost in registry.entities.values()
+        if cost.platform == "energy" and cost.unique_id.startswith(f"{entity.id}_")
+    ]

@@ -1,0 +1,398 @@
+"""The dialog behind the entry's cogwheel."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.const import CONF_PORT
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
+from homeassistant.requirements import RequirementsNotFound
+import probatio as vol
+
+from .const import (
+    CONF_ADDRESS,
+    CONF_ASKED,
+    CONF_HISTORY,
+    CONF_INTERVAL,
+    CONF_MAX_BAUD,
+    CONF_NEEDS_BCC,
+    CONF_OFFSET,
+    CONF_QUERY,
+    CONF_REQUEST,
+    CONF_REQUEST_ACTIVE_LOW,
+    CONF_REQUEST_AWAITED,
+    CONF_REQUEST_CHIP,
+    CONF_REQUEST_LINE,
+    CONF_START_BAUD,
+    CONF_WAKE_UP,
+)
+from .energy_dashboard import EnergyDashboardError, async_apply, async_proposal, async_sources
+from .gpio import GpioError, list_chips
+from .link import has_line_settings
+from .meter import OpticalSettings
+from .registers_flow import RegistersFlow
+from .request_line import async_install_gpiod
+from .settings import optical_of
+from .words import async_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from homeassistant.config_entries import ConfigFlowResult
+
+    from .energy_dashboard import Source
+    from .gpio import ChipInfo, LineInfo
+
+CONF_SOURCES: Final = "sources"
+CONF_DIALOGUE: Final = "dialogue"
+CONF_PIN: Final = "pin"
+
+_AFTER_SETUP: Final = "after_setup"
+_NONE: Final = "none"
+_GPIO: Final = "gpio"
+_NEVER: Final = "never"
+_BAUD: Final = "baud"
+_DEFAULTS: Final = OpticalSettings()
+_DEFAULT_INTERVAL: Final = 60
+# A DSMR 4 meter needs ten seconds to notice that it is asked; a read-out takes as long at the least.
+_LEAST_INTERVAL: Final = 10
+_MOST_INTERVAL: Final = 3600
+_RATES: Final = ("300", "600", "1200", "2400", "4800", "9600", "19200")
+
+_CONNECTION_KEYS: Final = frozenset(
+    {
+        CONF_INTERVAL,
+        CONF_REQUEST,
+        CONF_REQUEST_AWAITED,
+        CONF_REQUEST_CHIP,
+        CONF_REQUEST_LINE,
+        CONF_REQUEST_ACTIVE_LOW,
+    }
+)
+_DIALOGUE_KEYS: Final = (CONF_ADDRESS, CONF_QUERY, CONF_START_BAUD, CONF_MAX_BAUD, CONF_NEEDS_BCC, CONF_WAKE_UP)
+_OPTICAL_KEYS: Final = frozenset({CONF_INTERVAL, CONF_OFFSET, CONF_HISTORY, *_DIALOGUE_KEYS})
+
+
+class P1MeterOptionsFlow(RegistersFlow):
+    """Offers what can be chosen for a meter; what stays as it is by default is not kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._connection: dict[str, Any] = {}
+
+    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the menu; right after the meter was added only the Energy dashboard is of interest."""
+        if self.context.get(_AFTER_SETUP) or self._takes_over():
+            return await self.async_step_energy()
+        kind = "optical" if self.config_entry.data.get(CONF_ASKED) else "connection"
+        return self.async_show_menu(step_id="init", menu_options=["energy", kind, "registers"])
+
+    @callback
+    def _takes_over(self) -> bool:
+        """Return whether this dialog stands for the one that was begun right after the meter was added, and end that.
+
+        Home Assistant's frontend (2026.11) does not go on with the dialog that it was given: it begins one of its own.
+        """
+        flows = self.hass.config_entries.options
+        begun = [flow for flow in flows.async_progress_by_handler(self.handler) if flow["context"].get(_AFTER_SETUP)]
+        for flow in begun:
+            flows.async_abort(flow["flow_id"])
+        return bool(begun)
+
+    # --- the Energy dashboard -----------------------------------------------------------------------------------------
+
+    async def async_step_energy(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Offer what the Energy dashboard does not have yet, and add what is ticked."""
+        try:
+            if user_input is not None:
+                await async_apply(self.hass, self.config_entry, user_input[CONF_SOURCES])
+                return self.async_create_entry(data=self.config_entry.options)
+            proposal = await async_proposal(self.hass, self.config_entry)
+        except EnergyDashboardError:
+            return self.async_abort(
+                reason="energy_by_hand",
+                description_placeholders={
+                    "sources": await self._async_list(async_sources(self.hass, self.config_entry))
+                },
+            )
+        if not proposal.sources:
+            known = async_sources(self.hass, self.config_entry)
+            return self.async_abort(reason="energy_complete" if known else "energy_no_sensors")
+        options = [
+            SelectOptionDict(value=source.id, label=await self._async_label(source)) for source in proposal.sources
+        ]
+        return self.async_show_form(
+            # Other words where it must be warned of counting twice.
+            step_id="energy_beside" if proposal.beside else "energy",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(CONF_SOURCES, default=list(proposal.ticked)): SelectSelector(
+                        SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
+                    )
+                }
+            ),
+            description_placeholders={
+                "sources": await self._async_list(proposal.sources),
+                "beside": ", ".join(proposal.beside),
+            },
+            last_step=True,
+        )
+
+    async_step_energy_beside = async_step_energy
+
+    async def _async_label(self, source: Source) -> str:
+        """Return what a source is called: `Electricity: Import low tariff, Export low tariff`, `Gas: Gas meter`."""
+        kinds = await async_words(self.hass, "source")
+        names = [self._name(entity, of_device=source.kind != "grid") for entity in source.entities]
+        return f"{kinds[source.kind]}: {', '.join(names)}"
+
+    def _name(self, entity: er.RegistryEntry, *, of_device: bool) -> str:
+        """Return the name of an entity, or of its device where the entity is all there is to it."""
+        device = dr.async_get(self.hass).async_get(entity.device_id or "")
+        names = [entity.name]
+        if of_device and device:
+            names += [device.name_by_user, device.name]
+        return next(filter(None, [*names, entity.original_name, entity.entity_id]))
+
+    async def _async_list(self, sources: Iterable[Source]) -> str:
+        """Return what would be added, as lines of a text."""
+        return "\n".join(
+            [f"- {await self._async_label(source)} ({', '.join(source.entity_ids)})" for source in sources]
+        )
+
+    # --- a meter that talks -------------------------------------------------------------------------------------------
+
+    async def async_step_connection(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask how often telegrams are used, and what drives the data-request line."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            request = user_input[CONF_REQUEST]
+            interval = user_input.get(CONF_INTERVAL)
+            awaited = user_input[CONF_REQUEST_AWAITED] and request != _NONE
+            if request not in {_NONE, _GPIO} and not has_line_settings(self.config_entry.data[CONF_PORT]):
+                errors[CONF_REQUEST] = "request_no_lines"
+            if awaited and interval is not None and interval < _LEAST_INTERVAL:
+                errors[CONF_INTERVAL] = "interval_awaited"
+            if not errors:
+                self._connection = {
+                    CONF_INTERVAL: None if interval is None else int(interval),
+                    CONF_REQUEST: None if request == _NONE else request,
+                    CONF_REQUEST_AWAITED: awaited or None,
+                }
+                if request == _GPIO:
+                    return await self.async_step_gpio()
+                return self._save(_CONNECTION_KEYS, self._connection)
+        options = self.config_entry.options
+        schema = vol.Schema(
+            {
+                vol.Optional(CONF_INTERVAL): _seconds(1),
+                vol.Required(CONF_REQUEST): SelectSelector(
+                    SelectSelectorConfig(
+                        options=[_NONE, "rts", "dtr", _GPIO],
+                        translation_key=CONF_REQUEST,
+                        mode=SelectSelectorMode.DROPDOWN,
+                    )
+                ),
+                vol.Required(CONF_REQUEST_AWAITED): BooleanSelector(),
+            }
+        )
+        now = {
+            CONF_INTERVAL: options.get(CONF_INTERVAL),
+            CONF_REQUEST: options.get(CONF_REQUEST, _NONE),
+            CONF_REQUEST_AWAITED: options.get(CONF_REQUEST_AWAITED, False),
+        }
+        return self.async_show_form(
+            step_id="connection",
+            data_schema=self.add_suggested_values_to_schema(schema, now if user_input is None else user_input),
+            errors=errors,
+            description_placeholders={"port": self.config_entry.data[CONF_PORT]},
+        )
+
+    async def async_step_gpio(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask which pin of this computer asks the meter for telegrams."""
+        try:
+            await async_install_gpiod(self.hass)
+            chips = await self.hass.async_add_executor_job(list_chips)
+        except RequirementsNotFound:
+            return self.async_abort(reason="gpio_not_installed")
+        except GpioError as err:
+            return self.async_abort(reason="gpio_denied", description_placeholders={"detail": err.detail})
+        if not any(chip.lines for chip in chips):
+            return self.async_abort(reason="gpio_none")
+        options = self.config_entry.options
+        ours = f"{options.get(CONF_REQUEST_CHIP)}:{options.get(CONF_REQUEST_LINE)}"
+        errors: dict[str, str] = {}
+        placeholders = {"holder": ""}
+        if user_input is not None:
+            pin = user_input.get(CONF_PIN, "")
+            busy = _holders(chips).get(pin)
+            if not pin:
+                errors[CONF_PIN] = "pin_needed"
+            elif busy is not None and pin != ours:
+                errors[CONF_PIN] = "pin_busy"
+                placeholders["holder"] = busy
+            else:
+                chip, _, number = pin.rpartition(":")
+                chosen = {
+                    **self._connection,
+                    CONF_REQUEST_CHIP: chip,
+                    CONF_REQUEST_LINE: int(number),
+                    CONF_REQUEST_ACTIVE_LOW: user_input[CONF_REQUEST_ACTIVE_LOW] or None,
+                }
+                return self._save(_CONNECTION_KEYS, chosen)
+        schema = vol.Schema(
+            {
+                # Not required: the frontend would choose the first pin by itself, and nobody may drive that by mistake.
+                vol.Optional(CONF_PIN): SelectSelector(
+                    SelectSelectorConfig(options=await self._async_pins(chips), mode=SelectSelectorMode.DROPDOWN)
+                ),
+                vol.Required(CONF_REQUEST_ACTIVE_LOW): BooleanSelector(),
+            }
+        )
+        now = {CONF_REQUEST_ACTIVE_LOW: options.get(CONF_REQUEST_ACTIVE_LOW, False)}
+        if CONF_REQUEST_CHIP in options:
+            now[CONF_PIN] = ours
+        return self.async_show_form(
+            step_id="gpio",
+            data_schema=self.add_suggested_values_to_schema(schema, now if user_input is None else user_input),
+            errors=errors,
+            description_placeholders=placeholders,
+            last_step=True,
+        )
+
+    # --- a meter that is asked ----------------------------------------------------------------------------------------
+
+    async def async_step_optical(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask how an optical head is read."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            chosen = _optical_options(user_input)
+            errors = _optical_errors(chosen)
+            if not errors:
+                return self._save(_OPTICAL_KEYS, chosen)
+        rates = SelectSelectorConfig(options=list(_RATES), translation_key=_BAUD, mode=SelectSelectorMode.DROPDOWN)
+        schema = vol.Schema(
+            {
+                vol.Required(CONF_INTERVAL): _seconds(_LEAST_INTERVAL),
+                vol.Optional(CONF_OFFSET): _seconds(0),
+                vol.Required(CONF_HISTORY): BooleanSelector(),
+                vol.Required(CONF_DIALOGUE): section(
+                    vol.Schema(
+                        {
+                            vol.Optional(CONF_ADDRESS): TextSelector(),
+                            vol.Required(CONF_QUERY): TextSelector(),
+                            vol.Required(CONF_START_BAUD): SelectSelector(rates),
+                            vol.Required(CONF_MAX_BAUD): SelectSelector({**rates, "options": [_NEVER, *_RATES[1:]]}),
+                            vol.Required(CONF_NEEDS_BCC): BooleanSelector(),
+                            vol.Required(CONF_WAKE_UP): BooleanSelector(),
+                        }
+                    ),
+                    {"collapsed": not errors and self.config_entry.options.keys().isdisjoint(_DIALOGUE_KEYS)},
+                ),
+            }
+        )
+        return self.async_show_form(
+            step_id="optical",
+            data_schema=self.add_suggested_values_to_schema(
+                schema, _optical_form(self.config_entry.options) if user_input is None else user_input
+            ),
+            errors=errors,
+            last_step=True,
+        )
+
+    async def _async_pins(self, chips: Sequence[ChipInfo]) -> list[SelectOptionDict]:
+        """Return the lines of all chips: those that a board has a name for first, busy ones with who has them."""
+        words = await async_words(self.hass, "pin")
+        named: list[SelectOptionDict] = []
+        others: list[SelectOptionDict] = []
+        for chip in chips:
+            for line in chip.lines:
+                place = f"{chip.label}, {words['line']} {line.number}"
+                label = f"{line.name} ({place})" if line.name else place
+                if line.used:
+                    label += f", {words['used']}: {line.consumer or '?'}"
+                (named if line.name else others).append(SelectOptionDict(value=_pin(chip, line), label=label))
+        return named + others
+
+
+def _seconds(least: int) -> NumberSelector:
+    return NumberSelector(
+        NumberSelectorConfig(
+            min=least, max=_MOST_INTERVAL, step=1, unit_of_measurement="s", mode=NumberSelectorMode.BOX
+        )
+    )
+
+
+def _pin(chip: ChipInfo, line: LineInfo) -> str:
+    return f"{chip.path}:{line.number}"
+
+
+def _holders(chips: Sequence[ChipInfo]) -> dict[str, str]:
+    """Return who has each line that is busy."""
+    return {_pin(chip, line): line.consumer or "?" for chip in chips for line in chip.lines if line.used}
+
+
+def _optical_form(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the form shows for these options."""
+    start = options.get(CONF_START_BAUD, _DEFAULTS.start_baud)
+    fastest = options.get(CONF_MAX_BAUD, _DEFAULTS.max_baud)
+    return {
+        CONF_INTERVAL: options.get(CONF_INTERVAL, _DEFAULT_INTERVAL),
+        CONF_OFFSET: options.get(CONF_OFFSET),
+        CONF_HISTORY: options.get(CONF_HISTORY, False),
+        CONF_DIALOGUE: {
+            CONF_ADDRESS: options.get(CONF_ADDRESS),
+            CONF_QUERY: options.get(CONF_QUERY, _DEFAULTS.query),
+            CONF_START_BAUD: str(start),
+            CONF_MAX_BAUD: _NEVER if fastest == start else str(fastest),
+            CONF_NEEDS_BCC: options.get(CONF_NEEDS_BCC, False),
+            CONF_WAKE_UP: options.get(CONF_WAKE_UP, False),
+        },
+    }
+
+
+def _optical_options(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options for what the form shows; None for what is as it is by default."""
+    dialogue = form[CONF_DIALOGUE]
+    start = int(dialogue[CONF_START_BAUD])
+    fastest = start if dialogue[CONF_MAX_BAUD] == _NEVER else int(dialogue[CONF_MAX_BAUD])
+    offset = form.get(CONF_OFFSET)
+    interval, query = int(form[CONF_INTERVAL]), dialogue[CONF_QUERY].strip()
+    return {
+        CONF_INTERVAL: None if interval == _DEFAULT_INTERVAL else interval,
+        CONF_OFFSET: None if offset is None else int(offset),
+        CONF_HISTORY: form[CONF_HISTORY] or None,
+        CONF_ADDRESS: dialogue.get(CONF_ADDRESS, "").strip() or None,
+        CONF_QUERY: None if query == _DEFAULTS.query else query,
+        CONF_START_BAUD: None if start == _DEFAULTS.start_baud else start,
+        CONF_MAX_BAUD: None if fastest == _DEFAULTS.max_baud else fastest,
+        CONF_NEEDS_BCC: dialogue[CONF_NEEDS_BCC] or None,
+        CONF_WAKE_UP: dialogue[CONF_WAKE_UP] or None,
+    }
+
+
+def _optical_errors(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with these options."""
+    if (options[CONF_OFFSET] or 0) >= (options[CONF_INTERVAL] or _DEFAULT_INTERVAL):
+        return {CONF_OFFSET: "offset_too_long"}
+    for key, error in ((CONF_ADDRESS, "not_an_address"), (CONF_QUERY, "not_a_query")):
+        if options[key] is not None:
+            try:
+                optical_of({key: options[key]})
+            except ValueError:
+                # Not at its field: a section that is folded would hide it.
+                return {"base": error}
+    if (options[CONF_MAX_BAUD] or _DEFAULTS.max_baud) < (options[CONF_START_BAUD] or _DEFAULTS.start_baud):
+        return {"base": "max_below_start"}
+    return {}

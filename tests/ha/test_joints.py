@@ -1,0 +1,413 @@
+"""A meter that is replaced leaves no step in the statistics: with a real recorder, over a real cable.
+
+The clock stands still between two telegrams. What the recorder does every five minutes by the clock on the wall is
+asked of it here when such a mark was passed; it is the same task, and it tells of it with the same event.
+"""
+
+from datetime import UTC, datetime, timedelta
+import logging
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from homeassistant.components.energy.data import async_get_manager
+from homeassistant.components.recorder.statistics import statistics_during_period
+from homeassistant.components.recorder.tasks import StatisticsTask
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.recorder import get_instance
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
+
+from custom_components.p1meter.const import DOMAIN, ISSUE_METER_REPLACED, issue_id
+from custom_components.p1meter.memory import Joint
+from tests.compose import nl5
+
+from .conftest import WallClock, get, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from homeassistant.components.repairs.issue_handler import RepairsFlowManager
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from .conftest import Say, SetUp
+
+FIVE_MINUTES = timedelta(minutes=5)
+NEW_GAS_ID = f"({b'G0079140099999999'.hex()})"
+NEW_ID = f"({b'E0047000099999999'.hex()})"
+
+GAS = "sensor.gas_meter_gas"
+LOW = "sensor.iskra_am550_import_low_tariff"
+IMPORT = "sensor.iskra_am550_import"
+EXPORT_LOW = "sensor.iskra_am550_export_low_tariff"
+
+
+@pytest.fixture(autouse=True)
+def our_integration_is_found(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
+    """Let Home Assistant look into custom_components; the recorder has to be there before Home Assistant is."""
+    for logger in ("sqlalchemy.engine", "homeassistant.components.recorder"):
+        caplog.set_level(logging.WARNING, logger)
+    for fixture in ("recorder_mock", "enable_custom_integrations"):
+        request.getfixturevalue(fixture)
+
+
+@pytest.fixture
+def wall_clock(wall_clock: WallClock) -> Generator[WallClock]:
+    """The time of day stands still, also for the stamps of states; noon UTC.
+
+    Long ago: the recorder has started already, and what is over by its own clock it takes as summed up.
+    """
+    wall_clock.now = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
+
+    def now() -> float:
+        return wall_clock.now.timestamp()
+
+    with patch("time.time", now), patch("homeassistant.helpers.entity.timer", now):
+        yield wall_clock
+
+
+class House:
+    """A meter, the recorder, and a clock that is moved on from telegram to telegram."""
+
+    def __init__(self, hass: HomeAssistant, clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp) -> None:
+        self.hass, self.clock, self.entry = hass, clock, entry
+        self._say, self._set_up = say, set_up
+        self._summed_up = clock.now
+        self._ready = False
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move the clock on; the recorder sums up what is over."""
+        self.clock.tick(seconds)
+        while self.clock.now >= self._summed_up + FIVE_MINUTES:
+            await async_wait_recording_done(self.hass)
+            get_instance(self.hass).queue_task(StatisticsTask(self._summed_up, fire_events=True))
+            self._summed_up += FIVE_MINUTES
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the recorder and the joints have nothing left to do."""
+        await async_wait_recording_done(self.hass)
+        await until(lambda: not any("joints" in task.get_name() for task in self.entry._background_tasks))
+        await async_wait_recording_done(self.hass)
+
+    async def says(self, changes: dict[str, str | None]) -> None:
+        """Let the meter say this; the first time, it is set up with it."""
+        telegram = nl5({"0-0:1.0.0": f"({stamp(self.clock.now)})", **changes})
+        if self._ready:
+            await self._say(telegram)
+        else:
+            self._ready = True
+            await self._set_up(telegram)
+
+    async def off(self) -> None:
+        """Switch off: what is said now is lost."""
+        self.clock.tick(1)
+        assert await self.hass.config_entries.async_unload(self.entry.entry_id)
+
+    async def on(self) -> None:
+        """Switch on again."""
+        assert await self.hass.config_entries.async_setup(self.entry.entry_id)
+        await self.settle()
+
+    @property
+    def pending(self) -> list[Joint]:
+        """The joints that are not taken out yet."""
+        joints: list[Joint] = self.entry.runtime_data.memory.joints
+        return joints
+
+    async def sums(self, entity_id: str, period: str = "5minute") -> list[float]:
+        """Return what was used since the beginning, at the end of each period that has a row."""
+        rows = await get_instance(self.hass).async_add_executor_job(
+            statistics_during_period,
+            self.hass,
+            datetime(2026, 1, 1, tzinfo=UTC),
+            None,
+            {entity_id},
+            period,
+            None,
+            {"sum"},
+        )
+        return [round(row["sum"] or 0.0, 6) for row in rows.get(entity_id, ())]
+
+    async def replace(self) -> None:
+        """Answer the repair: the electricity meter was replaced."""
+        manager: RepairsFlowManager = self.hass.data["repairs"]["flow_manager"]
+        menu = await manager.async_init(
+            DOMAIN, context={"issue_id": issue_id(ISSUE_METER_REPLACED, self.entry.entry_id)}
+        )
+        await manager.async_configure(menu["flow_id"], {"next_step_id": "adopt"})
+        await self.hass.async_block_till_done()
+
+
+@pytest.fixture
+async def house(
+    hass: HomeAssistant, wall_clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp
+) -> AsyncGenerator[House]:
+    """A house at noon; nothing was said yet."""
+    assert await async_setup_component(hass, "repairs", {})
+    house = House(hass, wall_clock, entry, say, set_up)
+    yield house
+    await house.off()
+
+
+def stamp(now: datetime) -> str:
+    """Return the stamp that a Dutch meter sends at this moment: UTC+1 in winter, UTC+2 in summer (to 01:00 UTC)."""
+    summer = datetime(2026, 3, 29, 1, tzinfo=UTC) <= now < datetime(2026, 10, 25, 1, tzinfo=UTC)
+    return (now + timedelta(hours=2 if summer else 1)).strftime("%y%m%d%H%M%S") + ("S" if summer else "W")
+
+
+def gas(clock: WallClock, reading: float, equipment_id: str | None = None) -> dict[str, str | None]:
+    """Return the lines of a gas meter that captures at this moment."""
+    lines: dict[str, str | None] = {"0-1:24.2.1": f"({stamp(clock.now)})({reading:09.3f}*m3)"}
+    return lines if equipment_id is None else {**lines, "0-1:96.1.0": equipment_id}
+
+
+async def replace_gas_meter(house: House, new: float) -> None:
+    """Use 0.2 m³ with a meter at 51; then another one captures three times, and 0.3 and 0.1 m³ are used with it."""
+    await house.pass_time(60)
+    await house.says(gas(house.clock, 51))
+    await house.pass_time(300)
+    await house.says(gas(house.clock, 51.2))
+    for _ in range(3):
+        await house.pass_time(300)
+        await house.says(gas(house.clock, new, NEW_GAS_ID))
+    await house.pass_time(60)
+    await house.says(gas(house.clock, new + 0.3, NEW_GAS_ID))
+    await house.pass_time(240)
+    await house.says(gas(house.clock, new + 0.4, NEW_GAS_ID))
+    await house.pass_time(300)
+
+
+# What the new meter begins with; 51.2 was the last of the old one. The recorder takes 7 for a meter that began again.
+UP, DOWN, A_LITTLE_DOWN = 30_000.0, 7.0, 48.0
+
+
+@pytest.mark.parametrize("minute", [0, 35], ids=["in the hour", "in its last five minutes"])
+@pytest.mark.parametrize("new", [UP, DOWN, A_LITTLE_DOWN], ids=["up", "down", "a little down"])
+async def test_a_used_gas_meter_leaves_no_step(house: House, new: float, minute: int) -> None:
+    await house.pass_time(minute * 60)
+    await replace_gas_meter(house, new)
+    # From when the new meter came until it was believed nothing is known of the gas: there are no rows.
+    assert await house.sums(GAS) == [0, 0.2, 0.2, 0.5, 0.6]
+    assert house.pending == []
+    await house.pass_time(3600)
+    assert set(await house.sums(GAS, "hour")) == {0.6} if not minute else {0.5, 0.6}
+
+
+async def test_a_step_is_taken_out_once_only(house: House) -> None:
+    await replace_gas_meter(house, UP)
+    assert house.pending == []
+    # A power cut: the store still has the joint, the recorder has it out.
+    house.entry.runtime_data.memory.joints.append(Joint("gas_gas", house.clock.now - timedelta(seconds=600)))
+    await house.off()
+    await house.on()
+    assert house.pending == []
+    assert await house.sums(GAS) == [0, 0.2, 0.2, 0.5, 0.6]
+
+
+async def test_a_joint_outlives_a_restart(house: House) -> None:
+    """Home Assistant is off when the recorder would sum up; it does so later, without us."""
+    await house.pass_time(60)
+    await house.says(gas(house.clock, 51))
+    for _ in range(3):
+        await house.pass_time(300)
+        await house.says(gas(house.clock, UP, NEW_GAS_ID))
+    assert [joint.slot for joint in house.pending] == ["gas_gas"]
+    await house.off()
+    await house.pass_time(3600)
+    assert await house.sums(GAS) == [0, 0, UP - 51]
+    await house.on()
+    assert await house.sums(GAS) == [0, 0, 0]
+    await house.says(gas(house.clock, UP + 1, NEW_GAS_ID))
+    await house.pass_time(300)
+    assert await house.sums(GAS) == [0, 0, 0, 1]
+    assert house.pending == []
+
+
+async def test_a_meter_that_was_replaced_while_home_assistant_was_off(house: House) -> None:
+    await house.pass_time(60)
+    await house.says(gas(house.clock, 5001))
+    await house.pass_time(300)
+    await house.off()
+    await house.pass_time(2 * 3600)
+    await house.on()
+    for reading in (480.0, 480.1, 480.2, 480.5):
+        await house.says(gas(house.clock, reading, NEW_GAS_ID))
+        await house.pass_time(300)
+    # With the third capture it is believed.
+    assert await house.sums(GAS) == [0, 0, 0, 0.3]
+
+
+async def test_a_renamed_entity_keeps_its_statistics(hass: HomeAssistant, house: House) -> None:
+    await house.pass_time(60)
+    await house.says(gas(house.clock, 51))
+    for _ in range(3):
+        await house.pass_time(300)
+        await house.says(gas(house.clock, UP, NEW_GAS_ID))
+    er.async_get(hass).async_update_entity(GAS, new_entity_id="sensor.our_gas")
+    await hass.async_block_till_done()
+    await house.pass_time(600)
+    assert set(await house.sums("sensor.our_gas")) == {0}
+    assert await house.sums(GAS) == []
+
+
+async def test_a_disabled_entity_needs_no_joint(hass: HomeAssistant, house: House) -> None:
+    await replace_gas_meter(house, DOWN)
+    er.async_get(hass).async_update_entity(GAS, disabled_by=er.RegistryEntryDisabler.USER)
+    house.pending.append(Joint("gas_gas", house.clock.now))
+    await house.pass_time(300)
+    assert house.pending == []
+
+
+async def test_a_joint_that_never_comes_about_is_given_up(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "custom_components.p1meter.joints")
+    await house.pass_time(60)
+    await house.says({})
+    await house.pass_time(300)
+    # The new meter has no such register: no state of it was ever written.
+    house.pending.append(Joint("electricity_import_tariff_1", house.clock.now + timedelta(seconds=1)))
+    # What is not even in the statistics is not waited for.
+    house.pending.append(Joint("electricity_tariff", house.clock.now))
+    await house.says({"1-0:1.8.1": None})
+    await house.pass_time(900)
+    assert [joint.slot for joint in house.pending] == ["electricity_import_tariff_1"]
+    house.clock.tick(11 * 86_400)
+    house._summed_up = house.clock.now
+    await house.pass_time(300)
+    assert house.pending == []
+    assert caplog.text.count(f"No statistics of the new meter came for {LOW}") == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("(005001.000*kWh)", "(000007.000*kWh)"),
+        ("(000501.000*kWh)", "(000480.000*kWh)"),
+        ("(000051.000*kWh)", "(030000.000*kWh)"),
+    ],
+    ids=["down", "a little down", "up"],
+)
+async def test_an_electricity_meter_that_a_person_adopts_leaves_no_step(house: House, old: str, new: str) -> None:
+    others: dict[str, str | None] = {"1-0:1.8.2": "(000000.000*kWh)", "1-0:2.8.2": "(000000.000*kWh)"}
+    new_meter = {**others, "0-0:96.1.1": NEW_ID, "1-0:2.8.1": "(000003.000*kWh)"}
+    await house.pass_time(60)
+    await house.says({**others, "1-0:1.8.1": old})
+    await house.pass_time(300)
+    for _ in range(3):
+        await house.says({**new_meter, "1-0:1.8.1": new})
+    assert get(house.hass, LOW).state == STATE_UNAVAILABLE
+    # The person takes an hour to answer; nothing is booked for that.
+    await house.pass_time(3600)
+    await house.says({**new_meter, "1-0:1.8.1": new})
+    await house.replace()
+    assert {joint.slot for joint in house.pending} >= {
+        "electricity_import_tariff_1",
+        "electricity_import_total",
+        "electricity_export_tariff_1",
+        "electricity_export_total",
+    }
+    await house.pass_time(60)
+    used = new.replace(".000*", ".700*")
+    await house.says({**new_meter, "1-0:1.8.1": used})
+    await house.pass_time(600)
+    assert house.pending == []
+    for entity_id in (LOW, IMPORT):
+        assert set(await house.sums(entity_id)) == {0, 0.7}
+        assert (await house.sums(entity_id, "hour"))[0] == 0
+    assert set(await house.sums(EXPORT_LOW)) == {0}
+
+
+async def test_a_new_meter_may_count_in_another_unit(house: House) -> None:
+    await house.pass_time(60)
+    await house.says({"1-0:1.8.1": "(000501.000*kWh)", "1-0:1.8.2": "(000000.000*kWh)"})
+    await house.pass_time(300)
+    new_meter: dict[str, str | None] = {"0-0:96.1.1": NEW_ID, "1-0:1.8.2": "(000000000*Wh)"}
+    for _ in range(3):
+        await house.says({**new_meter, "1-0:1.8.1": "(000480000*Wh)"})
+    await house.replace()
+    await house.pass_time(1)
+    await house.says({**new_meter, "1-0:1.8.1": "(000480000*Wh)"})
+    assert float(get(house.hass, LOW).state) in {480, 480_000}
+    await house.pass_time(60)
+    await house.says({**new_meter, "1-0:1.8.1": "(000480600*Wh)"})
+    await house.pass_time(600)
+    assert house.pending == []
+    shown_in = get(house.hass, LOW).attributes["unit_of_measurement"]
+    scale = 1000 if shown_in == "Wh" else 1
+    for entity_id in (LOW, IMPORT):
+        assert {round(used / scale, 3) for used in await house.sums(entity_id)} == {0, 0.6}
+
+
+async def test_a_meter_without_a_number_that_falls_leaves_no_step(house: House) -> None:
+    """A Swedish meter says not who it is: that it was replaced shows only in its total."""
+    nobody: dict[str, str | None] = {"0-0:96.1.1": None, "1-0:1.8.2": "(000000.000*kWh)"}
+    await house.pass_time(60)
+    await house.says({**nobody, "1-0:1.8.1": "(000501.000*kWh)"})
+    await house.pass_time(300)
+    for _ in range(3):
+        await house.says({**nobody, "1-0:1.8.1": "(000480.000*kWh)"})
+        await house.pass_time(30)
+    await house.says({**nobody, "1-0:1.8.1": "(000480.500*kWh)"})
+    await house.pass_time(900)
+    assert house.pending == []
+    assert set(await house.sums(LOW)) == {0, 0.5}
+
+
+# The price of gas is 0.50 a m³; the cost sensor is Home Assistant's own.
+@pytest.mark.parametrize("new", [UP, DOWN, A_LITTLE_DOWN], ids=["up", "down", "a little down"])
+async def test_what_gas_costs_does_not_step_either(hass: HomeAssistant, house: House, new: float) -> None:
+    assert await async_setup_component(hass, "energy", {})
+    manager = await async_get_manager(hass)
+    source: Any = {"type": "gas", "stat_energy_from": GAS, "stat_cost": None}
+    source |= {"entity_energy_price": None, "number_energy_price": 0.5}
+    await house.pass_time(60)
+    await house.says(gas(house.clock, 51))
+    await manager.async_update({"energy_sources": [source]})  # type: ignore[typeddict-item]  # the rest stays as it is
+    await hass.async_block_till_done()
+    await replace_gas_meter(house, new)
+    assert house.pending == []
+    assert await house.sums(GAS) == [0, 0.2, 0.2, 0.5, 0.6]
+    costs = await house.sums(f"{GAS}_cost")
+    assert sorted(set(costs)) == [0, 0.1, 0.25, 0.3]
+    assert costs == sorted(costs)
+    await house.pass_time(3600)
+    assert (await house.sums(f"{GAS}_cost", "hour"))[-1] == 0.3
+
+
+async def test_a_register_that_appears_goes_and_comes_back_leaves_no_step(house: House) -> None:
+    """Export after panels were installed: its total may have counted before it was sent."""
+    without: dict[str, str | None] = {"1-0:2.8.1": None, "1-0:2.8.2": None}
+    await house.pass_time(60)
+    await house.says(without)
+    await house.pass_time(300)
+    for reading in ("(000812.000*kWh)", "(000812.400*kWh)"):
+        await house.says({"1-0:2.8.1": reading})
+        await house.pass_time(300)
+    assert await house.sums(EXPORT_LOW) == [0, 0.4]
+    await house.says(without)
+    await house.pass_time(900)
+    assert await house.sums(EXPORT_LOW) == [0, 0.4, 0.4]
+    # What it counted meanwhile was given back.
+    await house.says({"1-0:2.8.1": "(000812.900*kWh)"})
+    await house.pass_time(300)
+    assert await house.sums(EXPORT_LOW) == [0, 0.4, 0.4, 0.9]
+    assert house.pending == []
+
+
+@pytest.mark.parametrize("night", [datetime(2026, 3, 29, 0, 1, tzinfo=UTC), datetime(2026, 10, 25, 0, 1, tzinfo=UTC)])
+async def test_the_night_the_clock_changes_leaves_no_step(house: House, night: datetime) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Amsterdam")
+    house.clock.now = night
+    house._summed_up = night.replace(minute=0)
+    # An hour before the change to an hour after it, 0.1 kWh and 0.05 m³ in ten minutes.
+    for count in range(12):
+        total = f"({4512.345 + count / 10:010.3f}*kWh)"
+        await house.says({"1-0:1.8.1": total, **gas(house.clock, 51 + count / 20)})
+        await house.pass_time(600)
+    use = [round(number / 10, 3) for number in range(12) for _ in range(2)]
+    assert await house.sums(LOW) == use
+    assert await house.sums(GAS) == [round(number / 20, 3) for number in range(12) for _ in range(2)]
+    assert await house.sums(LOW, "hour") == [0.5, 1.1]
+    assert house.pending == []
