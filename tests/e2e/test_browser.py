@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from playwright.async_api import expect
 import pytest
 
-from tests.instance.client import PASSWORD, USER
 from tests.instance.entities import entities, first_entry
 from tests.instance.history import write_history
 from tests.instance.process import ROOT
 from tests.simulation.meter import SimulatedMeter
+
+from .browser import choose_port, open_port_step, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,26 +50,11 @@ async def test_from_the_cable_to_the_energy_dashboard(
         await see_yesterday(page, meter.household)
 
 
-async def sign_in(page: Page) -> None:
-    await page.goto("/")
-    await page.locator("input[name=username]").fill(USER)
-    await page.locator("input[name=password]").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-    await page.locator("home-assistant-main").wait_for()
-
-
 async def add_meter(page: Page, port: str, meter: SimulatedMeter) -> None:
-    """Devices & services, Add integration, P1 meter, the port; until a meter is found, and agreed to."""
-    await page.goto("/config/integrations/dashboard")
-    await page.get_by_role("button", name="Add integration").click()
-    await page.keyboard.type("p1 meter", delay=20)
-    await page.locator("ha-integration-list-item").filter(has_text=re.compile(r"^\s*P1 meter")).click()
-    await page.locator("ha-selector-serial_port").click()
-    await page.get_by_text("Enter manually").click()
-    # The box to search in looks the same, but does not have to be filled in.
-    await page.locator("ha-selector-serial_port input[required]").fill(port)
+    """Choose the port; until a meter is found, and agreed to."""
+    await open_port_step(page)
     meter.silence()
-    await page.get_by_role("button", name="Submit").click()
+    await choose_port(page, port)
     await page.get_by_text(f"Listening to {port}").wait_for()
     meter.speak()
     await page.get_by_text(re.compile(r"Found: Iskra AM550, Netherlands DSMR 5, gas meter, \d+ values")).wait_for()
