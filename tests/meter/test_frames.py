@@ -183,7 +183,7 @@ def test_without_a_checksum_every_line_must_be_whole(line: str) -> None:
     assert story(find(telegram)) == [(Reason.TRUNCATED, telegram)]
 
 
-@pytest.mark.parametrize("line", ["1-1:0.5.1.2(80.000*kW)", "U-I 1(229.5)(003.1)", "SNUMB(011076)", "()"])
+@pytest.mark.parametrize("line", ["1-1:0.6.3.4(12.500*kW)", "U-I 1(229.5)(003.1)", "SNUMB(011076)", "()"])
 def test_a_block_with_its_check_may_call_a_value_as_it_likes(line: str) -> None:
     whole = block("/TST5METER", f"{line}\n1.8.0(1*kWh){line}\n!\n")
     assert story(find(whole)) == [whole]
