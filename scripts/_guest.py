@@ -154,7 +154,7 @@ def _parts() -> tuple[Path, Path]:
     return parts
 
 
-def _make(setup: Any, work: Path) -> None:  # noqa: ANN401
+def _make(setup: Any, work: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
     """Unpack the newest kernel of Debian testing; leave kernel and initial file system in the folder ``parts``."""
     apt = setup.Apt("testing")
 

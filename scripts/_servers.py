@@ -58,7 +58,7 @@ def make() -> None:
             ready.write_text(state)
 
 
-def _ser2net(setup: Any, folder: Path) -> None:  # noqa: ANN401
+def _ser2net(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
     """Unpack ser2net and its libraries, and write a program that starts it with them."""
     if not shutil.which("apt-get"):
         raise RuntimeError("there is no apt")
@@ -77,7 +77,7 @@ def _ser2net(setup: Any, folder: Path) -> None:  # noqa: ANN401
     program.chmod(0o755)
 
 
-def _esphome(setup: Any, folder: Path) -> None:  # noqa: ANN401
+def _esphome(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
     """Compile ESPHome's firmware with a serial proxy; of all that is installed for it only the program is kept."""
     if not shutil.which("g++"):
         raise RuntimeError("there is no C++ compiler")

@@ -380,8 +380,8 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         if flow is None or flow is self:
             return
         self.hass.config_entries.flow.async_abort(flow.flow_id)
-        if flow._task is not None:  # noqa: SLF001 (another flow of this class)
-            await asyncio.wait([flow._task])  # noqa: SLF001
+        if (task := flow._task) is not None:  # noqa: SLF001 (another flow of this class)
+            await asyncio.wait([task])
 
     def _entry_data(self) -> dict[str, Any]:
         """Return the data of an entry for the meter that was found."""

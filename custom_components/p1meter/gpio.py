@@ -133,6 +133,11 @@ class GpioLine:
         # ``set`` runs in the event loop and ``release`` in a thread; a request must not be used by two at once.
         self._lock = Lock()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the line is ours."""
+        return self._request is not None
+
     def open(self, on: bool) -> None:  # noqa: FBT001 (on and off are what a line is about)
         """Take the line and drive it at once, without a moment at the other level. Blocks: not for the event loop.
 
@@ -141,8 +146,8 @@ class GpioLine:
         Raises:
             GpioError: any kind.
         """
-        import gpiod  # noqa: PLC0415 (see above)
-        from gpiod.line import Bias, Direction, Drive, Value  # noqa: PLC0415
+        import gpiod  # noqa: PLC0415 (Linux only: see above)
+        from gpiod.line import Bias, Direction, Drive, Value  # noqa: PLC0415 (the same)
 
         with self._lock:
             if self._request is not None:
@@ -190,8 +195,8 @@ class GpioLine:
             self._request.release()
             self._request = None
 
-    def _set(self, on: bool) -> None:  # noqa: FBT001
-        from gpiod.line import Value  # noqa: PLC0415
+    def _set(self, on: bool) -> None:  # noqa: FBT001 (as above)
+        from gpiod.line import Value  # noqa: PLC0415 (Linux only)
 
         if self._request is None:
             raise GpioError(GpioErrorKind.LOST, "the line is not open")
@@ -211,7 +216,7 @@ def list_chips() -> list[ChipInfo]:
     Raises:
         GpioError: kind ``denied``: there is a chip that the system does not let us open.
     """
-    import gpiod  # noqa: PLC0415
+    import gpiod  # noqa: PLC0415 (Linux only)
 
     chips = []
     for path in sorted(_DEVICES.glob("gpiochip*"), key=_number):

@@ -57,29 +57,25 @@ class GpioRequest(RequestLine):
         self._settings = settings
         self._on_change = on_change
         self._line = GpioLine(settings.chip, settings.line, consumer="p1meter request", active_low=settings.active_low)
-        self._is_open = False
         self._told: str | None = None
 
     @override
     async def set(self, transport: Transport, *, on: bool) -> None:
         try:
-            if self._is_open:
+            if self._line.is_open:
                 self._line.set(on)
             elif on:
                 await async_install_gpiod(self._hass)
                 await self._hass.async_add_executor_job(self._line.open, on)
-                self._is_open = True
                 self._tell(None)
         except RequirementsNotFound as err:
             raise self._failed("not_installed", str(err)) from err
         except GpioError as err:
-            self._is_open = False
             reason = GpioErrorKind.MISSING if err.kind is GpioErrorKind.LOST else err.kind
             raise self._failed(reason, err.detail, err.holder) from err
 
     async def async_release(self) -> None:
         """Let the pin go: the meter is not asked any more."""
-        self._is_open = False
         await self._hass.async_add_executor_job(self._line.release)
 
     def _failed(self, reason: str, detail: str, holder: str | None = None) -> RequestLineError:

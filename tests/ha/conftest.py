@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+import logging
+from typing import TYPE_CHECKING, Any, Protocol
 from unittest.mock import patch
 
 from homeassistant.const import CONF_PORT
+from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -28,8 +30,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def our_integration_is_found(enable_custom_integrations: None) -> None:
-    """Let Home Assistant look into custom_components."""
+def our_integration_is_found(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
+    """Let Home Assistant look into custom_components; a recorder has to be there before Home Assistant is."""
+    if request.node.get_closest_marker("recorder") is not None:
+        # Nobody wants to read its thousands of statements.
+        for logger in ("sqlalchemy.engine", "homeassistant.components.recorder"):
+            caplog.set_level(logging.WARNING, logger)
+        request.getfixturevalue("recorder_mock")
+    request.getfixturevalue("enable_custom_integrations")
 
 
 @pytest.fixture(autouse=True)
@@ -187,6 +195,24 @@ def get(hass: HomeAssistant, entity_id: str) -> State:
     state = hass.states.get(entity_id)
     assert state is not None, entity_id
     return state
+
+
+def by_key(hass: HomeAssistant, entry: MockConfigEntry, slot: str) -> State:
+    """Find a sensor by the tail of its unique id."""
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", "p1meter", f"{entry.entry_id}_{slot}")
+    assert entity_id is not None, slot
+    return get(hass, entity_id)
+
+
+def shown(state: State) -> tuple[Any, ...]:
+    """Return what a person sees of a sensor: its state, unit, device class and state class."""
+    attributes = state.attributes
+    return (
+        state.state,
+        attributes.get("unit_of_measurement"),
+        attributes.get("device_class"),
+        attributes.get("state_class"),
+    )
 
 
 def states(hass: HomeAssistant) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.compose import compose, nl5
 
-from .conftest import Say, SetUp, WallClock, get
+from .conftest import Say, SetUp, WallClock, by_key, get, shown
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -230,19 +230,6 @@ LITHUANIAN = {
 }
 
 
-def shown(hass: HomeAssistant, entry: MockConfigEntry, slot: str) -> tuple[Any, ...]:
-    entity_id = er.async_get(hass).async_get_entity_id("sensor", "p1meter", f"{entry.entry_id}_{slot}")
-    assert entity_id is not None, slot
-    state = get(hass, entity_id)
-    attributes = state.attributes
-    return (
-        state.state,
-        attributes.get("unit_of_measurement"),
-        attributes.get("device_class"),
-        attributes.get("state_class"),
-    )
-
-
 @pytest.mark.usefixtures("everything_enabled")
 @pytest.mark.parametrize(
     ("telegram", "expected"),
@@ -253,7 +240,7 @@ async def test_every_value_has_its_class(
     hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, telegram: bytes, expected: dict[str, tuple[Any, ...]]
 ) -> None:
     await set_up(telegram)
-    assert {slot: shown(hass, entry, slot) for slot in expected} == expected
+    assert {slot: shown(by_key(hass, entry, slot)) for slot in expected} == expected
 
 
 async def test_the_belgian_capacity_set_is_enabled_where_people_need_it(
@@ -306,9 +293,9 @@ async def test_a_demand_is_computed_from_the_start_of_a_quarter(
         return nl5({"0-0:1.0.0": f"({time}W)", "1-0:1.8.1": f"({low}*kWh)"})
 
     await set_up(dutch("261121125959", "004512.345"))
-    assert shown(hass, entry, "electricity_demand_current") == ("unknown", *KILOWATTS)
+    assert shown(by_key(hass, entry, "electricity_demand_current")) == ("unknown", *KILOWATTS)
     await say(dutch("261121130000", "004512.345"))
     wall_clock.tick(450)
     # 200 Wh by the middle of the quarter.
     await say(dutch("261121130730", "004512.545"))
-    assert shown(hass, entry, "electricity_demand_current") == ("0.800", *KILOWATTS)
+    assert shown(by_key(hass, entry, "electricity_demand_current")) == ("0.800", *KILOWATTS)

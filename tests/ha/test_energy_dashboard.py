@@ -1,6 +1,5 @@
 """The meter's way into the Energy dashboard, with Home Assistant's own `energy` and recorder."""
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.energy import data as energy_data
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from tests.simulation.meter import Cable
+
+pytestmark = pytest.mark.recorder
 
 type Source = dict[str, Any]
 type Dashboard = Callable[..., Awaitable[list[Source]]]
@@ -86,16 +87,6 @@ WATER_LINES = {
     "0-2:96.1.0": f"({b'8SEN0123004512'.hex()})",
     "0-2:24.2.1": "(261121124500W)(00123.456*m3)",
 }
-
-
-@pytest.fixture(autouse=True)
-def our_integration_is_found(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
-    """Let Home Assistant look into custom_components; the recorder has to be there before Home Assistant is."""
-    # Nobody wants to read the recorder's thousands of statements.
-    for logger in ("sqlalchemy.engine", "homeassistant.components.recorder"):
-        caplog.set_level(logging.WARNING, logger)
-    for fixture in ("recorder_mock", "enable_custom_integrations"):
-        request.getfixturevalue(fixture)
 
 
 @pytest.fixture

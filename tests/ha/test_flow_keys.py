@@ -31,7 +31,6 @@ pytestmark = pytest.mark.usefixtures("patience", "everything_unloaded")
 # A meter in Austria has an authentication key of its own.
 AUSTRIAN = replace(OWNER, title=b"KFM10000", authentication_key=bytes.fromhex("A0B1C2D3E4F5061728394A5B6C7D8E9F"))
 WRONG = "0123456789abcdef0123456789abcdef"
-FORMAT = ENGLISH["config"]["error"]["key_format"]
 
 
 class Sealed:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from .conftest import Say, SetUp
 
+pytestmark = pytest.mark.recorder
+
 FIVE_MINUTES = timedelta(minutes=5)
 NEW_GAS_ID = f"({b'G0079140099999999'.hex()})"
 NEW_ID = f"({b'E0047000099999999'.hex()})"
@@ -42,15 +44,6 @@ GAS = "sensor.gas_meter_gas"
 LOW = "sensor.iskra_am550_import_low_tariff"
 IMPORT = "sensor.iskra_am550_import"
 EXPORT_LOW = "sensor.iskra_am550_export_low_tariff"
-
-
-@pytest.fixture(autouse=True)
-def our_integration_is_found(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
-    """Let Home Assistant look into custom_components; the recorder has to be there before Home Assistant is."""
-    for logger in ("sqlalchemy.engine", "homeassistant.components.recorder"):
-        caplog.set_level(logging.WARNING, logger)
-    for fixture in ("recorder_mock", "enable_custom_integrations"):
-        request.getfixturevalue(fixture)
 
 
 @pytest.fixture

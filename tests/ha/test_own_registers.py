@@ -8,10 +8,10 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from custom_components.p1meter.const import CONF_REGISTERS, DOMAIN
 from tests.compose import nl5
 
-from .conftest import Say, SetUp, WallClock, get
+from .conftest import Say, SetUp, WallClock, get, shown
 
 if TYPE_CHECKING:
-    from homeassistant.core import HomeAssistant, State
+    from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 POWER: dict[str, Any] = {
@@ -37,16 +37,6 @@ LINES = {"1-0:99.1.0": "(00.250*kW)", "0-0:96.99.1": "(0002)(___-----)", "1-0:99
 
 def choose(hass: HomeAssistant, entry: MockConfigEntry, *registers: dict[str, Any]) -> None:
     hass.config_entries.async_update_entry(entry, options={CONF_REGISTERS: list(registers)})
-
-
-def shown(state: State) -> tuple[Any, ...]:
-    attributes = state.attributes
-    return (
-        state.state,
-        attributes.get("unit_of_measurement"),
-        attributes.get("device_class"),
-        attributes.get("state_class"),
-    )
 
 
 async def test_they_are_sensors_of_the_electricity_meter(

@@ -50,6 +50,10 @@ class Pin:
         assert len(consumer) < 32
         self._held = False
 
+    @property
+    def is_open(self) -> bool:
+        return self._held
+
     def open(self, on: bool) -> None:  # noqa: FBT001 (the interface of a line)
         Pin.tries += 1
         if Pin.error is not None:

@@ -17,13 +17,13 @@ from custom_components.p1meter.meter import OpticalSettings, OpticalTiming, Read
 from tests.compose import compose, nl5
 from tests.simulation.optical import LINES, Habits, OpticalMeter
 
-from .conftest import Say, SetUp, WallClock, get, probe, states, until
+from .conftest import Say, SetUp, WallClock, by_key, get, probe, shown, states, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from homeassistant.core import HomeAssistant, State
+    from homeassistant.core import HomeAssistant
 
 ENERGY = ("kWh", "energy", "total_increasing")
 KILOWATTS = ("kW", "power", "measurement")
@@ -73,23 +73,6 @@ NL5_SENSORS = {
     "iskra_am550_voltage_swells_phase_3": ("0", *COUNTER),
     "gas_meter_gas": ("2569.646", "m³", "gas", "total_increasing"),
 }
-
-
-def shown(state: State) -> tuple[Any, ...]:
-    attributes = state.attributes
-    return (
-        state.state,
-        attributes.get("unit_of_measurement"),
-        attributes.get("device_class"),
-        attributes.get("state_class"),
-    )
-
-
-def by_key(hass: HomeAssistant, entry: MockConfigEntry, slot: str) -> State:
-    """Find a sensor by the tail of its unique id."""
-    entity_id = er.async_get(hass).async_get_entity_id("sensor", "p1meter", f"{entry.entry_id}_{slot}")
-    assert entity_id is not None, slot
-    return get(hass, entity_id)
 
 
 async def test_a_dutch_meter(hass: HomeAssistant, set_up: SetUp) -> None:

@@ -19,6 +19,7 @@ from p1meter.link import (
     open_transport,
     transport as transport_module,
 )
+from tests.background import running
 
 from .line import TIMEOUT, Cable, SerialServer, free_port, open_files, server, until
 
@@ -136,15 +137,11 @@ async def test_changing_the_speed_of_a_port_that_is_spoken_on_does_not_lose_it(c
         while True:
             await cable.send(bytes(30))
 
-    async with opened(cable.port) as transport:
-        speaking = asyncio.create_task(speak())
-        try:
-            for _ in range(100):
-                await transport.configure(SEVEN_BITS)
-                await transport.configure(EIGHT_BITS)
-                await read_all(transport, 1)
-        finally:
-            speaking.cancel()
+    async with opened(cable.port) as transport, running(speak()):
+        for _ in range(100):
+            await transport.configure(SEVEN_BITS)
+            await transport.configure(EIGHT_BITS)
+            await read_all(transport, 1)
 
 
 async def test_a_port_in_use_is_not_shared(cable: Cable) -> None:

@@ -133,7 +133,6 @@ PLAIN = {
     for name, system in SYSTEMS.items()
     if system.cipher is None
 }
-NINE_600 = {name for name, system in SYSTEMS.items() if system.framing == "7E1"}
 
 
 def sent_by(name: str) -> Format:
