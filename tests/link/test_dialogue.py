@@ -88,7 +88,7 @@ async def living(
     tmp_path: Path, habits: Habits, pace: float = PACE, lenience: float = LENIENCE
 ) -> AsyncIterator[OpticalMeter]:
     # A machine with much to do must not look like a meter that gives up.
-    meter = OpticalMeter(tmp_path / "ttyHEAD", replace(habits, waiting=PATIENCE), pace=pace, lenience=lenience)
+    meter = OpticalMeter(tmp_path / "ttyHEAD", replace(habits, waiting=10 * PATIENCE), pace=pace, lenience=lenience)
     try:
         async with running(meter.run()):
             yield meter
