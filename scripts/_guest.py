@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
 _QEMU = "qemu-system-x86_64"
 # What a kernel without them built in has to load, besides what they ask for themselves.
@@ -53,13 +54,14 @@ class NoGuestError(Exception):
     """There can be no guest here; the message begins with "needs "."""
 
 
-def run_in_guest(command: list[str], *, folder: Path, limit: float) -> int:
-    """Run a command as root of a guest, its output going where this process' goes; return its status.
+def run_in_guest(command: list[str], *, folder: Path, limit: float, output: BinaryIO | None = None) -> int:
+    """Run a command as root of a guest; return its status.
 
     Args:
         command: program and arguments.
         folder: where it runs.
         limit: seconds for all of it but the download of the guest's parts.
+        output: gets what it prints, while it runs; None: this process' own output does.
 
     Raises:
         NoGuestError: a part cannot be had here, or the guest does not start.
@@ -72,10 +74,10 @@ def run_in_guest(command: list[str], *, folder: Path, limit: float) -> int:
             f"export PATH={shlex.quote(os.environ['PATH'])} HOME={shlex.quote(str(Path.home()))}\n"
             f"cd {shlex.quote(str(folder))} && exec {shlex.join(command)}\n"
         )
-        return _boot(kernel, initrd, job, limit)
+        return _boot(kernel, initrd, job, limit, output or sys.stdout.buffer)
 
 
-def _boot(kernel: Path, initrd: Path, job: Path, limit: float) -> int:
+def _boot(kernel: Path, initrd: Path, job: Path, limit: float, output: BinaryIO) -> int:
     """Start the guest; pass on what it prints and return the status of its command."""
     accelerators = ["kvm", "tcg"] if os.access("/dev/kvm", os.W_OK) else ["tcg"]
     for accelerator in accelerators:
@@ -92,8 +94,8 @@ def _boot(kernel: Path, initrd: Path, job: Path, limit: float) -> int:
             try:
                 while not ended:
                     ended = guest.poll() is not None
-                    sys.stdout.buffer.write(printed.read())
-                    sys.stdout.buffer.flush()
+                    output.write(printed.read())
+                    output.flush()
                     words = (job / "said").read_text().split()
                     if time.monotonic() - started > (limit if words else patience):
                         break

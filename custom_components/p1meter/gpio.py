@@ -4,6 +4,7 @@ Knows nothing of Home Assistant. ``gpiod`` exists on Linux only and is installed
 imported inside the functions. What the kernel promises: https://docs.kernel.org/userspace-api/gpio/chardev.html
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 import errno
@@ -13,7 +14,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gpiod import LineRequest
+    from collections.abc import Iterator
+
+    from gpiod import Chip, LineRequest, LineSettings
 
 _DEVICES = Path("/dev")
 
@@ -146,31 +149,44 @@ class GpioLine:
         Raises:
             GpioError: any kind.
         """
-        import gpiod  # noqa: PLC0415 (Linux only: see above)
-        from gpiod.line import Bias, Direction, Drive, Value  # noqa: PLC0415 (the same)
-
         with self._lock:
             if self._request is not None:
                 self._set(on)
                 return
-            settings = gpiod.LineSettings(
-                direction=Direction.OUTPUT,
-                output_value=Value.ACTIVE if on else Value.INACTIVE,
-                active_low=self._active_low,
-                bias=Bias[self._bias.name],
-                drive=Drive[self._drive.name],
-            )
-            try:
-                with gpiod.Chip(self.chip) as chip:
-                    try:
-                        self._request = chip.request_lines({self.line: settings}, consumer=self._consumer)
-                    except OSError as err:
-                        if err.errno != errno.EBUSY:
-                            raise
-                        holder = chip.get_line_info(self.line).consumer or None
-                        raise GpioError(GpioErrorKind.BUSY, _words(err), holder) from err
-            except (OSError, ValueError) as err:
-                raise GpioError(_kind(err), _words(err)) from err
+            with self._chip_at_hand() as chip:
+                self._request = self._requested(chip, self._driven(on))
+
+    def adopt(self, otherwise: bool) -> bool:  # noqa: FBT001 (the same)
+        """Take the line at the level that it is driven to, without a click, and return what that is.
+
+        Blocks: not for the event loop.
+
+        Args:
+            otherwise: what it is set to where nobody drives it: it is an input, and its level that of a resistor.
+
+        Raises:
+            GpioError: any kind.
+        """
+        import gpiod  # noqa: PLC0415 (Linux only: see above)
+        from gpiod.line import Direction  # noqa: PLC0415 (the same)
+
+        with self._lock:
+            if self._request is not None:
+                return self._is_active(self._request)
+            with self._chip_at_hand() as chip:
+                if chip.get_line_info(self.line).direction is not Direction.OUTPUT:
+                    self._request = self._requested(chip, self._driven(otherwise))
+                    return otherwise
+                untouched = gpiod.LineSettings(direction=Direction.AS_IS, active_low=self._active_low)
+                request = self._requested(chip, untouched)
+                try:
+                    on = self._is_active(request)
+                    request.reconfigure_lines({self.line: self._driven(on)})
+                except BaseException:
+                    request.release()
+                    raise
+                self._request = request
+                return on
 
     def set(self, on: bool) -> None:  # noqa: FBT001 (on and off are what a line is about)
         """Switch the line. Takes some microseconds on a chip of the processor's own; may be called in the event loop.
@@ -194,6 +210,44 @@ class GpioLine:
                 return
             self._request.release()
             self._request = None
+
+    def _driven(self, on: bool) -> LineSettings:  # noqa: FBT001 (as above)
+        """Return the settings of an output that is on or off from its first moment."""
+        import gpiod  # noqa: PLC0415 (Linux only)
+        from gpiod.line import Bias, Direction, Drive, Value  # noqa: PLC0415 (the same)
+
+        return gpiod.LineSettings(
+            direction=Direction.OUTPUT,
+            output_value=Value.ACTIVE if on else Value.INACTIVE,
+            active_low=self._active_low,
+            bias=Bias[self._bias.name],
+            drive=Drive[self._drive.name],
+        )
+
+    @contextmanager
+    def _chip_at_hand(self) -> Iterator[Chip]:
+        """Open the chip for a while; what goes wrong meanwhile is a `GpioError`."""
+        import gpiod  # noqa: PLC0415 (Linux only)
+
+        try:
+            with gpiod.Chip(self.chip) as chip:
+                yield chip
+        except (OSError, ValueError) as err:
+            raise GpioError(_kind(err), _words(err)) from err
+
+    def _requested(self, chip: Chip, settings: LineSettings) -> LineRequest:
+        try:
+            return chip.request_lines({self.line: settings}, consumer=self._consumer)
+        except OSError as err:
+            if err.errno != errno.EBUSY:
+                raise
+            holder = chip.get_line_info(self.line).consumer or None
+            raise GpioError(GpioErrorKind.BUSY, _words(err), holder) from err
+
+    def _is_active(self, request: LineRequest) -> bool:
+        from gpiod.line import Value  # noqa: PLC0415 (Linux only)
+
+        return request.get_value(self.line) is Value.ACTIVE
 
     def _set(self, on: bool) -> None:  # noqa: FBT001 (as above)
         from gpiod.line import Value  # noqa: PLC0415 (Linux only)

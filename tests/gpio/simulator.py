@@ -71,9 +71,13 @@ class SimulatedChip:
                     path.rmdir()
         self._folder.rmdir()
 
+    def pin(self, line: int) -> Path:
+        """The file that holds the level at the pin."""
+        return self._sysfs / f"sim_gpio{line}/value"
+
     def level(self, line: int) -> int:
         """The level at the pin: 0 or 1."""
-        return int((self._sysfs / f"sim_gpio{line}/value").read_text())
+        return int(self.pin(line).read_text())
 
     def resistor(self, line: int) -> str:
         """Where the resistor at the pin pulls."""
