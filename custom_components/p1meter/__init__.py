@@ -8,6 +8,8 @@ from homeassistant.helpers import config_validation as cv
 from . import actions, devices, joints
 from .const import DOMAIN, PROBED
 from .coordinator import MeterCoordinator, P1MeterConfigEntry
+from .load_manager import async_remove_loads, async_start_loads
+from .load_renames import async_follow_renames
 from .store import MeterStore
 
 if TYPE_CHECKING:
@@ -15,14 +17,23 @@ if TYPE_CHECKING:
     from homeassistant.helpers import device_registry as dr
     from homeassistant.helpers.typing import ConfigType
 
-_PLATFORMS = (Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR)
+_PLATFORMS = (
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.NUMBER,
+    Platform.SELECT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+)
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
-    """Register the actions: they are there also while no meter is."""
+    """Register what is there also while no meter is: the actions, and who follows renamed entities."""
     actions.async_register(hass)
+    async_follow_renames(hass)
     return True
 
 
@@ -44,6 +55,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
         coordinator.start()
     devices.async_register(hass, entry, store.memory)
     coordinator.named_after = store.memory.profile
+    await async_start_loads(hass, coordinator, store)
     await hass.config_entries.async_forward_entry_setups(entry, _PLATFORMS)
     joints.async_keep(hass, entry, store)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
@@ -64,9 +76,13 @@ async def async_remove_config_entry_device(
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> None:
-    """Forget what was learned of the meter."""
+    """Let the loads go, and forget what was learned of the meter."""
+    await async_remove_loads(hass, entry.entry_id)
     await MeterStore(hass, entry.entry_id).async_remove()
 
 
 async def _async_reload(hass: HomeAssistant, entry: P1MeterConfigEntry) -> None:
+    """Take in what the person has changed, unless a number of a load was, which is at work already."""
+    if not entry.runtime_data.is_outdated:
+        return
     hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter, deque
+from contextlib import contextmanager
 import logging
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple, override
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT
@@ -33,9 +34,10 @@ from .source import POLL_INTERVAL, make_source
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
     from datetime import datetime
 
+    from .load_manager import LoadManager
     from .store import MeterStore
 
 _LOGGER = logging.getLogger(__name__)
@@ -88,6 +90,10 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         self.settings = Settings.of(entry.data, entry.options)
         self.named_after = self.memory.profile
         """What the meter was when the entities were named."""
+        self.loads: LoadManager | None = None
+        """What is switched by this meter; None: nothing, or not yet."""
+        self._takes_in = False
+        self._taken_in = _chosen(entry)
         self.issues = Issues(hass, entry)
         self.watch = Watch(hass, entry, store, self.settings, self.issues)
         self._port = self.settings.port
@@ -127,6 +133,30 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     def skipped(self) -> int:
         """How many read-outs were left out because the one before took longer than the interval."""
         return self._source.skipped if isinstance(self._source, Dialogue) else 0
+
+    @property
+    def silent_after(self) -> float:
+        """Seconds without a telegram after which the meter is silent, and nothing is known."""
+        limit = silence_limit(self.interval)
+        if self.settings.optical is not None and self.readout_duration is None:
+            # However short the interval: nobody knows yet how long a read-out takes, and at 300 bit/s it is minutes.
+            return max(limit, silence_limit(POLL_INTERVAL))
+        return limit
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the person has changed anything that is not taken in yet: the entry has to be reloaded."""
+        return not self._takes_in and self._taken_in != _chosen(self.config_entry)
+
+    @contextmanager
+    def taking_in(self) -> Generator[None]:
+        """While this lasts, what is changed of the entry is at work already."""
+        self._takes_in = True
+        try:
+            yield
+        finally:
+            self._takes_in = False
+            self._taken_in = _chosen(self.config_entry)
 
     @callback
     def learn(self, telegram: Telegram) -> None:
@@ -293,6 +323,9 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             if self.watch.key.record.wrong and self._first is not None and not self._first.done():
                 self._first.set_exception(ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="wrong_key"))
             return
+        # Before anything else is done with it, and whatever interval the person wants to see.
+        if self.loads is not None and self._judge.knows(newest):
+            self.loads.feed(newest, wall)
         self._heard = self.hass.loop.time()
         if self._is_too_soon():
             self._watch_silence()
@@ -387,18 +420,9 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             # New firmware, and now it is known whose words the names of its registers are. Not in the middle of this.
             self.hass.loop.call_soon(self.hass.config_entries.async_schedule_reload, self.config_entry.entry_id)
 
-    @property
-    def _silence_limit(self) -> float:
-        """Seconds without a telegram after which the meter is silent."""
-        limit = silence_limit(self.interval)
-        if self.settings.optical is not None and self.readout_duration is None:
-            # However short the interval: nobody knows yet how long a read-out takes, and at 300 bit/s it is minutes.
-            return max(limit, silence_limit(POLL_INTERVAL))
-        return limit
-
     @callback
     def _watch_silence(self) -> None:
-        deadline = self._heard + self._silence_limit
+        deadline = self._heard + self.silent_after
         # Moving it with every telegram would cost more than a look now and then.
         if self._silence_timer is None or self._silence_timer.when() > deadline:
             if self._silence_timer is not None:
@@ -408,7 +432,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     @callback
     def _look_for_silence(self) -> None:
         self._silence_timer = None
-        limit = self._silence_limit
+        limit = self.silent_after
         if self.hass.loop.time() < self._heard + limit:
             self._watch_silence()
             return
@@ -431,6 +455,12 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             _LOGGER.info("Another meter answers on %s: its totals are not shown", self._port)
             self.issues.show(ISSUE_METER_REPLACED, severity=ir.IssueSeverity.ERROR, fixable=True)
         self.async_update_listeners()
+
+
+def _chosen(entry: P1MeterConfigEntry) -> tuple[Any, ...]:
+    """Return everything that a person can change of an entry."""
+    loads = {load: (subentry.title, subentry.data) for load, subentry in entry.subentries.items()}
+    return entry.title, entry.unique_id, entry.data, entry.options, loads
 
 
 def _failure(error: TransportError | TimeoutError) -> str:

@@ -28,7 +28,8 @@ _SILENT_BY_ERROR: Final = {
     TransportErrorKind.DENIED: "silent_port_denied",
     TransportErrorKind.UNREACHABLE: "silent_port_unreachable",
 }
-_REQUEST_LINE: Final = ("missing", "busy", "denied", "unsupported", "not_installed")
+# Why a GPIO line cannot be driven: one that asks the meter, or one that switches a load.
+_LINE: Final = ("missing", "busy", "denied", "unsupported", "not_installed")
 
 ISSUES: Final = frozenset(
     {
@@ -41,7 +42,10 @@ ISSUES: Final = frozenset(
         ISSUE_RECONNECT,
         *_SILENT_BY_ERROR.values(),
         *(f"foreign_{kind}" for kind in Foreign),
-        *(f"request_line_{reason}" for reason in _REQUEST_LINE),
+        "load_entity_missing",
+        "load_fault_entity",
+        *(f"load_line_{reason}" for reason in _LINE),
+        *(f"request_line_{reason}" for reason in _LINE),
     }
 )
 """All kinds there are."""
@@ -70,7 +74,7 @@ class Issues:
 
         Args:
             kind: key of its text.
-            about: role of the meter it is about, where there may be one for each.
+            about: role of the meter, or id of the load, that it is about, where there may be one for each.
             severity: how bad it is.
             fixable: whether a dialog of `repairs.py` belongs to it.
             placeholders: what goes into the text, besides `name`.

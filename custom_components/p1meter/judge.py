@@ -52,6 +52,13 @@ class Judge:
         """Whether the newest telegram is of the electricity meter that we know."""
         return self._suspect is None
 
+    def knows(self, telegram: Telegram) -> bool:
+        """Return whether a telegram is of the meter that we know, as far as it tells; it is not judged by that."""
+        reading = telegram.readings.get("equipment_id")
+        if reading is None or reading.value is None:
+            return self.stranger is None
+        return self._memory.ids.get(ELECTRICITY) in {None, str(reading.value)}
+
     def judge(self, telegram: Telegram, wall: datetime) -> Verdict:
         """Return what is to be shown of a telegram.
 

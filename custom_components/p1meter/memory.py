@@ -67,6 +67,7 @@ class Memory:
         joints: those that still have to be taken out of the recorder's statistics.
         key: whether the key of a meter that encrypts ever fitted, and still does.
         events: what each event entity told last, by the slot's id, so that nothing is told twice.
+        loads: what the control of the loads has learned and counted, and whether it is on.
     """
 
     ident: str | None = None
@@ -77,10 +78,11 @@ class Memory:
     joints: list[Joint] = field(default_factory=list)
     key: KeyRecord = field(default_factory=KeyRecord)
     events: dict[str, str] = field(default_factory=dict)
+    loads: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Take up what `to_json` gave; the first version of p1meter had no joints, key and events."""
+        """Take up what `to_json` gave; earlier versions of p1meter had no joints, key, events and loads."""
         kind = data["profile"]
         return cls(
             ident=data["ident"],
@@ -91,6 +93,7 @@ class Memory:
             joints=[Joint(kept["slot"], datetime.fromisoformat(kept["at"])) for kept in data.get("joints", ())],
             key=KeyRecord(**data.get("key", {})),
             events=dict(data.get("events", {})),
+            loads=dict(data.get("loads", {})),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -108,4 +111,5 @@ class Memory:
             "joints": [{"slot": joint.slot, "at": joint.at.isoformat()} for joint in self.joints],
             "key": self.key._asdict(),
             "events": dict(self.events),
+            "loads": dict(self.loads),
         }

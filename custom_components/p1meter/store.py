@@ -1,12 +1,15 @@
 """Keeps what was learned of a meter over restarts: so a meter that is silent at start has its entities at once."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN
 from .memory import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _VERSION: Final = 1
 # Seconds. New things are worth a write soon; totals are only kept to notice a fall, and flash memory wears.
@@ -20,6 +23,8 @@ class MeterStore:
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Start with an empty memory."""
         self.memory = Memory()
+        self.read_loads: Callable[[], dict[str, Any]] | None = None
+        """Says what is to be kept of the loads: asked at each write, for it changes with every telegram."""
         self._store: Store[dict[str, Any]] = Store(hass, _VERSION, f"{DOMAIN}.{entry_id}")
         self._soon = False
         self._waiting = False
@@ -55,4 +60,6 @@ class MeterStore:
 
     def _data(self) -> dict[str, Any]:
         self._soon = self._waiting = False
+        if self.read_loads is not None:
+            self.memory.loads = self.read_loads()
         return self.memory.to_json()

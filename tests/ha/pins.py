@@ -1,0 +1,76 @@
+"""GPIO chips for a machine without any: lines that write down what is done to them."""
+
+from typing import TYPE_CHECKING, Any
+
+from custom_components.p1meter import outputs
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    import pytest
+
+    from custom_components.p1meter.gpio import GpioError
+
+
+class Chip:
+    """All lines there are; who takes one says so by its number."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        """What was done, in order."""
+        self.levels: dict[int, bool] = {}
+        """What the lines that are held are set to."""
+        self.error: GpioError | None = None
+        """What opening a line, or setting it, ends in."""
+        self.consumers: dict[int, str] = {}
+        self.driven: dict[int, bool] = {}
+        """What the lines that nobody holds are driven to all the same."""
+
+    def put(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand for the real ones; nothing has to be installed for it."""
+
+        async def install(_hass: HomeAssistant) -> None:
+            pass
+
+        monkeypatch.setattr(outputs, "GpioLine", self.line)
+        monkeypatch.setattr(outputs, "async_install_gpiod", install)
+
+    def line(self, _path: str, number: int, *, consumer: str, **settings: Any) -> Line:
+        self.consumers[number] = consumer
+        return Line(self, number, settings)
+
+
+class Line:
+    """In the place of `GpioLine`."""
+
+    def __init__(self, chip: Chip, number: int, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self._chip = chip
+        self._number = number
+
+    @property
+    def is_open(self) -> bool:
+        return self._number in self._chip.levels
+
+    def open(self, on: bool) -> None:  # noqa: FBT001 (the interface of a line)
+        self._do("open", on=on)
+
+    def adopt(self, otherwise: bool) -> bool:  # noqa: FBT001 (the interface of a line)
+        on = self._chip.levels.get(self._number, self._chip.driven.get(self._number, otherwise))
+        self.open(on)
+        return on
+
+    def set(self, on: bool) -> None:  # noqa: FBT001 (the interface of a line)
+        assert self.is_open
+        self._do("set", on=on)
+
+    def release(self) -> None:
+        if self.is_open:
+            del self._chip.levels[self._number]
+            self._chip.done.append(f"release {self._number}")
+
+    def _do(self, what: str, *, on: bool) -> None:
+        if self._chip.error is not None:
+            self._chip.levels.pop(self._number, None)
+            raise self._chip.error
+        self._chip.levels[self._number] = on
+        self._chip.done.append(f"{what} {self._number} {'on' if on else 'off'}")
