@@ -16,6 +16,7 @@ from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
+    ConfigSubentryFlow,
     FlowType,
     OperationNotAllowed,
 )
@@ -27,10 +28,21 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 import probatio as vol
 
-from .const import CONF_ASKED, CONF_AUTHENTICATION_KEY, CONF_IDENT, CONF_KEY, CONF_LINE, CONF_PROFILE, DOMAIN, PROBED
+from .const import (
+    CONF_ASKED,
+    CONF_AUTHENTICATION_KEY,
+    CONF_IDENT,
+    CONF_KEY,
+    CONF_LINE,
+    CONF_PROFILE,
+    DOMAIN,
+    PROBED,
+    SUBENTRY_LOAD,
+)
 from .found import async_description, async_title, meter_id
 from .keys import parse_key, try_keys
 from .link import ProbePlan, ProbeResult, ProbeVerdict, TransportError, TransportErrorKind, has_line_settings, probe
+from .load_flow import LoadFlow
 from .meter import DecryptionKeys, Reason
 from .meter.cipher import USUAL_AUTHENTICATION_KEY
 from .options_flow import P1MeterOptionsFlow
@@ -102,6 +114,13 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_options_flow(config_entry: ConfigEntry) -> P1MeterOptionsFlow:
         """Return the dialog behind the entry's cogwheel."""
         return P1MeterOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return the dialogs for what can be added to a meter."""
+        return {SUBENTRY_LOAD: LoadFlow}
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

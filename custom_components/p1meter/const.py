@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from .meter import Telegram
 
 DOMAIN: Final = "p1meter"
+SUBENTRY_LOAD: Final = "load"
+"""Type of the subentries that are loads; `load_settings` says what is in them, and which options are about loads."""
 
 # In the entry's data, besides homeassistant.const.CONF_PORT.
 CONF_LINE: Final = "line"

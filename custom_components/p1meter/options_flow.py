@@ -17,7 +17,6 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
     TextSelector,
 )
-from homeassistant.requirements import RequirementsNotFound
 import probatio as vol
 
 from .const import (
@@ -38,25 +37,22 @@ from .const import (
     CONF_WAKE_UP,
 )
 from .energy_dashboard import EnergyDashboardError, async_apply, async_proposal, async_sources
-from .gpio import GpioError, list_chips
+from .limits_flow import LimitsFlow
 from .link import has_line_settings
 from .meter import OpticalSettings
-from .registers_flow import RegistersFlow
-from .request_line import async_install_gpiod
+from .pins import CONF_PIN, async_pins, chip_and_line, pin_of
 from .settings import optical_of
 from .words import async_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from homeassistant.config_entries import ConfigFlowResult
 
     from .energy_dashboard import Source
-    from .gpio import ChipInfo, LineInfo
 
 CONF_SOURCES: Final = "sources"
 CONF_DIALOGUE: Final = "dialogue"
-CONF_PIN: Final = "pin"
 
 _AFTER_SETUP: Final = "after_setup"
 _NONE: Final = "none"
@@ -84,7 +80,7 @@ _DIALOGUE_KEYS: Final = (CONF_ADDRESS, CONF_QUERY, CONF_START_BAUD, CONF_MAX_BAU
 _OPTICAL_KEYS: Final = frozenset({CONF_INTERVAL, CONF_OFFSET, CONF_HISTORY, *_DIALOGUE_KEYS})
 
 
-class P1MeterOptionsFlow(RegistersFlow):
+class P1MeterOptionsFlow(LimitsFlow):
     """Offers what can be chosen for a meter; what stays as it is by default is not kept."""
 
     def __init__(self) -> None:
@@ -96,7 +92,7 @@ class P1MeterOptionsFlow(RegistersFlow):
         if self.context.get(_AFTER_SETUP) or self._takes_over():
             return await self.async_step_energy()
         kind = "optical" if self.config_entry.data.get(CONF_ASKED) else "connection"
-        return self.async_show_menu(step_id="init", menu_options=["energy", kind, "registers"])
+        return self.async_show_menu(step_id="init", menu_options=["energy", kind, "registers", "loads"])
 
     @callback
     def _takes_over(self) -> bool:
@@ -221,48 +217,33 @@ class P1MeterOptionsFlow(RegistersFlow):
 
     async def async_step_gpio(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask which pin of this computer asks the meter for telegrams."""
-        try:
-            await async_install_gpiod(self.hass)
-            chips = await self.hass.async_add_executor_job(list_chips)
-        except RequirementsNotFound:
-            return self.async_abort(reason="gpio_not_installed")
-        except GpioError as err:
-            return self.async_abort(reason="gpio_denied", description_placeholders={"detail": err.detail})
-        if not any(chip.lines for chip in chips):
-            return self.async_abort(reason="gpio_none")
         options = self.config_entry.options
-        ours = f"{options.get(CONF_REQUEST_CHIP)}:{options.get(CONF_REQUEST_LINE)}"
+        now: dict[str, Any] = {CONF_REQUEST_ACTIVE_LOW: options.get(CONF_REQUEST_ACTIVE_LOW, False)}
+        if CONF_REQUEST_CHIP in options:
+            now[CONF_PIN] = pin_of(options[CONF_REQUEST_CHIP], options[CONF_REQUEST_LINE])
+        pins = await async_pins(self.hass, now.get(CONF_PIN))
         errors: dict[str, str] = {}
         placeholders = {"holder": ""}
         if user_input is not None:
             pin = user_input.get(CONF_PIN, "")
-            busy = _holders(chips).get(pin)
-            if not pin:
-                errors[CONF_PIN] = "pin_needed"
-            elif busy is not None and pin != ours:
-                errors[CONF_PIN] = "pin_busy"
-                placeholders["holder"] = busy
+            if mistake := pins.mistake(pin):
+                errors[CONF_PIN] = mistake
+                placeholders["holder"] = pins.holders.get(pin, "")
             else:
-                chip, _, number = pin.rpartition(":")
+                chip, line = chip_and_line(pin)
                 chosen = {
                     **self._connection,
                     CONF_REQUEST_CHIP: chip,
-                    CONF_REQUEST_LINE: int(number),
+                    CONF_REQUEST_LINE: line,
                     CONF_REQUEST_ACTIVE_LOW: user_input[CONF_REQUEST_ACTIVE_LOW] or None,
                 }
                 return self._save(_CONNECTION_KEYS, chosen)
         schema = vol.Schema(
             {
-                # Not required: the frontend would choose the first pin by itself, and nobody may drive that by mistake.
-                vol.Optional(CONF_PIN): SelectSelector(
-                    SelectSelectorConfig(options=await self._async_pins(chips), mode=SelectSelectorMode.DROPDOWN)
-                ),
+                vol.Optional(CONF_PIN): pins.selector,
                 vol.Required(CONF_REQUEST_ACTIVE_LOW): BooleanSelector(),
             }
         )
-        now = {CONF_REQUEST_ACTIVE_LOW: options.get(CONF_REQUEST_ACTIVE_LOW, False)}
-        if CONF_REQUEST_CHIP in options:
-            now[CONF_PIN] = ours
         return self.async_show_form(
             step_id="gpio",
             data_schema=self.add_suggested_values_to_schema(schema, now if user_input is None else user_input),
@@ -311,20 +292,6 @@ class P1MeterOptionsFlow(RegistersFlow):
             last_step=True,
         )
 
-    async def _async_pins(self, chips: Sequence[ChipInfo]) -> list[SelectOptionDict]:
-        """Return the lines of all chips: those that a board has a name for first, busy ones with who has them."""
-        words = await async_words(self.hass, "pin")
-        named: list[SelectOptionDict] = []
-        others: list[SelectOptionDict] = []
-        for chip in chips:
-            for line in chip.lines:
-                place = f"{chip.label}, {words['line']} {line.number}"
-                label = f"{line.name} ({place})" if line.name else place
-                if line.used:
-                    label += f", {words['used']}: {line.consumer or '?'}"
-                (named if line.name else others).append(SelectOptionDict(value=_pin(chip, line), label=label))
-        return named + others
-
 
 def _seconds(least: int) -> NumberSelector:
     return NumberSelector(
@@ -332,15 +299,6 @@ def _seconds(least: int) -> NumberSelector:
             min=least, max=_MOST_INTERVAL, step=1, unit_of_measurement="s", mode=NumberSelectorMode.BOX
         )
     )
-
-
-def _pin(chip: ChipInfo, line: LineInfo) -> str:
-    return f"{chip.path}:{line.number}"
-
-
-def _holders(chips: Sequence[ChipInfo]) -> dict[str, str]:
-    """Return who has each line that is busy."""
-    return {_pin(chip, line): line.consumer or "?" for chip in chips for line in chip.lines if line.used}
 
 
 def _optical_form(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.sensor import CONF_STATE_CLASS, SensorDeviceClass, SensorStateClass
 from homeassistant.components.sensor.const import DEVICE_CLASS_STATE_CLASSES, DEVICE_CLASS_UNITS
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
+from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
 from homeassistant.const import CONF_CODE, CONF_DEVICE_CLASS, CONF_NAME, CONF_UNIT_OF_MEASUREMENT
 from homeassistant.helpers.selector import (
     NumberSelector,
@@ -21,19 +21,19 @@ from homeassistant.helpers.selector import (
 import probatio as vol
 
 from .const import CONF_REGISTERS
+from .known import async_memory, reader_of
 from .meter import REGISTERS, Obis
 from .meter.codes import code as code_of_text
 from .meter.values import number_with_unit, unit_of
 from .own import OwnRegister, Pasted, find, first_number, kind_of, new_id, parse_notation, translate
 from .roles import ELECTRICITY
 from .sensor import unit_and_factor
-from .store import MeterStore
 from .words import async_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from .coordinator import MeterCoordinator, P1MeterConfigEntry
+    from .coordinator import MeterCoordinator
 
 CONF_INDEX: Final = "index"
 CONF_KIND: Final = "kind"
@@ -299,8 +299,7 @@ class RegistersFlow(OptionsFlow):
     @property
     def _meter(self) -> MeterCoordinator | None:
         """Who reads the meter, while it is read."""
-        entry: P1MeterConfigEntry = self.config_entry
-        return entry.runtime_data if entry.state is ConfigEntryState.LOADED else None
+        return reader_of(self.config_entry)
 
     def _values(self, code: Obis) -> Sequence[str]:
         """Return what stands under a code at the moment, nothing where that is not known."""
@@ -315,12 +314,7 @@ class RegistersFlow(OptionsFlow):
 
     async def _async_seen(self) -> dict[str, str]:
         """Return the codes that the meter sent and p1meter does not know, with what stands under them at the moment."""
-        if (meter := self._meter) is not None:
-            memory = meter.memory
-        else:
-            store = MeterStore(self.hass, self.config_entry.entry_id)
-            await store.async_load()
-            memory = store.memory
+        memory = await async_memory(self.hass, self.config_entry)
         return {
             slot.key: ", ".join(map(_label, self._values(known.obis)))
             for slot in memory.slots.values()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowContext, ConfigFlowResult
     from homeassistant.core import HomeAssistant
 
-FLOW = "custom_components.p1meter.options_flow"
+PINS = "custom_components.p1meter.pins"
 # The boards of two makers: one with names, one without; the kernel has a line, and so has another program.
 CHIPS = [
     ChipInfo(
@@ -122,7 +122,7 @@ def optical_entry(hass: HomeAssistant) -> MockConfigEntry:
 @pytest.fixture
 def board() -> Generator[None]:
     """A computer with GPIO chips."""
-    with patch(f"{FLOW}.list_chips", return_value=CHIPS):
+    with patch(f"{PINS}.list_chips", return_value=CHIPS):
         yield
 
 
@@ -134,9 +134,9 @@ async def test_only_what_applies_is_in_the_menu(
 ) -> None:
     menu = await cogwheel(hass, entry)
     assert menu["type"] is FlowResultType.MENU
-    assert menu["menu_options"] == ["energy", "connection", "registers"]
+    assert menu["menu_options"] == ["energy", "connection", "registers", "loads"]
     assert "stays as it is" in said(menu, "options")
-    assert (await cogwheel(hass, optical_entry))["menu_options"] == ["energy", "optical", "registers"]
+    assert (await cogwheel(hass, optical_entry))["menu_options"] == ["energy", "optical", "registers", "loads"]
 
 
 @pytest.mark.parametrize("language", ["en", "nl", "fr", "de"])
@@ -283,7 +283,7 @@ async def test_a_computer_without_pins(hass: HomeAssistant, entry: MockConfigEnt
 async def test_pins_that_cannot_be_used_are_explained(
     hass: HomeAssistant, entry: MockConfigEntry, where: str, error: Exception, sentence: str
 ) -> None:
-    with patch(f"{FLOW}.{where}", side_effect=error):
+    with patch(f"{PINS}.{where}", side_effect=error):
         result = await fill_in(hass, await cogwheel(hass, entry, "connection"), request="gpio")
     assert result["type"] is FlowResultType.ABORT
     assert sentence in said(result, "options")
