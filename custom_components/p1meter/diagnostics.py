@@ -1,6 +1,7 @@
 """The diagnostics download: what a helper needs to see, without what says whose meter it is."""
 
 from dataclasses import asdict
+from datetime import date, time
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -8,6 +9,7 @@ from homeassistant.components.diagnostics import REDACTED, async_redact_data
 
 from .const import CONF_ADDRESS, CONF_AUTHENTICATION_KEY, CONF_KEY
 from .coordinator import LINE_KEYS, P1MeterConfigEntry
+from .load_settings import CONF_ALLOWED_ENTITY, CONF_ENTITY, CONF_POWER_ENTITY
 from .meter import REGISTERS, Obis, Reading, Telegram
 from .meter.codes import code_of
 from .meter.obis import split_line
@@ -17,11 +19,16 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
+    from .load_manager import LoadManager
     from .memory import Memory
     from .settings import Settings
 
-# Of the entry: the port may be an address in the house, keys are keys, the rest names the meter.
-_ENTRY_TO_REDACT: Final = {"port", "ident", "title", "unique_id", CONF_KEY, CONF_AUTHENTICATION_KEY, CONF_ADDRESS}
+# Of the entry: the port may be an address in the house, keys are keys, the rest names the meter; and what a person
+# calls things in the house.
+_ENTRY_TO_REDACT: Final = {
+    *("port", "ident", "title", "unique_id", CONF_KEY, CONF_AUTHENTICATION_KEY, CONF_ADDRESS),
+    *(CONF_ENTITY, CONF_POWER_ENTITY, CONF_ALLOWED_ENTITY, "price_buy_entity", "price_sell_entity"),
+}
 # What may be a serial number, or the hexadecimal digits of one, where there is no code to tell.
 _NUMBER: Final = re.compile(r"\d{5,}|[0-9A-Fa-f]{8,}")
 # Ids and EAN codes of the meter and of M-Bus meters, messages from the grid company: whatever A and B are.
@@ -62,6 +69,7 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
             for refusal in coordinator.refusals
         ],
         "meter": _meter(coordinator.memory),
+        "loads": None if coordinator.loads is None else _loads(coordinator.loads),
         "shown": {slot: _value(reading) for slot, reading in coordinator.readings.items()},
         "telegram": None
         if telegram is None
@@ -85,6 +93,39 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "request": settings.request and asdict(settings.request),
         "include_history": settings.include_history,
     }
+
+
+def _loads(loads: LoadManager) -> dict[str, Any]:
+    """Return what was chosen for each load, what it does and why, and how the connection is."""
+    site = loads.site_view()
+    return {
+        "enabled": loads.enabled,
+        "site": _plain(asdict(site)),
+        "by_id": {
+            load: {
+                "config": _plain(async_redact_data(asdict(config), _ENTRY_TO_REDACT)),
+                "view": _plain(asdict(loads.view(load))),
+                "fault": loads.fault(load),
+            }
+            for load, config in loads.configs.items()
+        },
+    }
+
+
+def _plain(value: object) -> object:
+    """Return a value as a person reads it in JSON: times as text, sets in order, numbers without their noise."""
+    match value:
+        case dict():
+            return {key: _plain(one) for key, one in value.items()}
+        case tuple() | list():
+            return [_plain(one) for one in value]
+        case set() | frozenset():
+            return sorted(value)
+        case date() | time():
+            return value.isoformat()
+        case float():
+            return round(value, 3)
+    return value
 
 
 def _meter(memory: Memory) -> dict[str, Any]:

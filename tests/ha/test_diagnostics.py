@@ -77,6 +77,7 @@ async def test_diagnostics(
     assert download["shown"]["electricity_power"] == {"value": "1193", "unit": "W", "at": None, "code": None}
     assert download["shown"]["electricity_ean"]["value"] == "**REDACTED**"
     assert download["shown"]["gas_gas"]["value"] == "2569.646"
+    assert download["loads"] is None
     lines = download["telegram"]["text"]
     assert lines[0] == "/ISK5\\2M550T-1013"
     assert "1-0:1.8.1(004512.345*kWh)" in lines

@@ -139,7 +139,9 @@ async def test_they_are_there_by_default_on_the_meter_itself(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_they_have_words(language: str) -> None:
     texts = TEXTS[language]["entity"]["event"]
-    assert texts.keys() == EVENT_TYPES.keys() == ICONS["entity"]["event"].keys() == ENGLISH["entity"]["event"].keys()
+    # What protects the connection is told of loads: test_load_entities.py.
+    kinds = EVENT_TYPES.keys() | {"protection"}
+    assert texts.keys() == kinds == ICONS["entity"]["event"].keys() == ENGLISH["entity"]["event"].keys()
     for kind, event_type in EVENT_TYPES.items():
         assert texts[kind]["name"]
         assert texts[kind]["state_attributes"]["event_type"]["state"].keys() == {event_type}

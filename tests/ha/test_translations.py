@@ -32,6 +32,7 @@ TEXTS: dict[str, Any] = {
 ENGLISH = TEXTS["en"]
 ICONS: dict[str, Any] = json.loads((FOLDER / "icons.json").read_text())
 SENSORS: dict[str, Any] = ENGLISH["entity"]["sensor"]
+ENTITIES: dict[str, Any] = {key: text for texts in ENGLISH["entity"].values() for key, text in texts.items()}
 BINARY_SENSORS: dict[str, Any] = ENGLISH["entity"]["binary_sensor"]
 PROFILE_NAMES = (
     *("nl2", "nl4", "nl5", "be", "be-ie", "lu", "h1", "hu", "lt", "ch", "at", "si", "d0", "iec", "generic"),
@@ -82,9 +83,10 @@ def test_texts_are_as_home_assistant_wants_them(language: str) -> None:
 
 
 def test_every_data_field_is_explained() -> None:
-    for flow in ("config", "options"):
-        for step in ENGLISH[flow]["step"].values():
-            assert step.get("data", {}).keys() == step.get("data_description", {}).keys()
+    for flow in (ENGLISH["config"], ENGLISH["options"], ENGLISH["config_subentries"]["load"]):
+        for step in flow["step"].values():
+            for form in (step, *step.get("sections", {}).values()):
+                assert form.get("data", {}).keys() == form.get("data_description", {}).keys()
 
 
 def test_every_register_has_a_name_in_the_words_of_every_country() -> None:
@@ -112,7 +114,9 @@ def test_the_line_and_codes_nobody_knows_have_names() -> None:
 
 def test_no_name_is_left_over() -> None:
     named = {name_for(register, kind) for register in SHOWN for kind in PROFILES}
-    assert SENSORS.keys() | BINARY_SENSORS.keys() == named | {*LINE_KEYS, *READOUT_KEYS, "unknown_code"}
+    # Those of the loads are looked at in test_load_entities.py.
+    others = {key for key in SENSORS if not key.startswith(("load_", "loads_"))}
+    assert others | BINARY_SENSORS.keys() == named | {*LINE_KEYS, *READOUT_KEYS, "unknown_code"}
 
 
 def test_every_kind_of_meter_has_a_name_as_a_device_and_in_a_sentence() -> None:
@@ -141,6 +145,7 @@ def test_everything_that_can_go_wrong_with_a_port_is_said() -> None:
     assert ENGLISH["exceptions"].keys() == ports | {
         "no_telegram",
         "another_meter",
+        "load_control_off",
         "nothing_read",
         "request_line_failed",
         "wrong_key",
@@ -154,7 +159,7 @@ def test_every_repair_is_explained() -> None:
 @pytest.mark.parametrize(
     ("pattern", "texts"),
     [
-        (r'translation_key="(\w+)"', ENGLISH["exceptions"]),
+        (r'translation_key="(\w+)"', {**ENGLISH["exceptions"], **ENGLISH["selector"], **ENTITIES}),
         (r'(?:AbortFlow\(|reason=)"(\w+)"', None),
         (r'(?<!next_)step_id="(\w+)"', None),
         (r'progress_action="(\w+)"', ENGLISH["config"]["progress"]),
@@ -172,7 +177,8 @@ def test_what_the_code_names_is_there(pattern: str, texts: dict[str, Any] | None
 def test_every_abort_text_is_used() -> None:
     sources = "\n".join(SOURCES)
     fix_flow = ENGLISH["issues"][ISSUE_METER_REPLACED]["fix_flow"]
-    for reason in (*ENGLISH["config"]["abort"], *ENGLISH["options"]["abort"], *fix_flow["abort"]):
+    of_loads = ENGLISH["config_subentries"]["load"]["abort"]
+    for reason in (*ENGLISH["config"]["abort"], *ENGLISH["options"]["abort"], *fix_flow["abort"], *of_loads):
         assert f'"{reason}"' in sources or reason == "unique_id_mismatch"
 
 
@@ -182,7 +188,7 @@ def test_every_icon_belongs_to_something() -> None:
         assert icon.get("state", {}).keys() <= SENSORS[key].get("state", {}).keys()
     assert ICONS.keys() == {"entity", "services"}
     assert ICONS["services"].keys() == ENGLISH["services"].keys()
-    assert ICONS["entity"].keys() == {"event", "sensor"}
+    assert ICONS["entity"].keys() <= ENGLISH["entity"].keys()
 
 
 def test_what_has_no_icon_of_its_class_has_one_of_ours() -> None:
