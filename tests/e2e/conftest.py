@@ -30,9 +30,15 @@ def complaints(log: str) -> list[str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def home_assistant(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[HomeAssistant]:
-    """A Home Assistant for all tests of a file; at the end its log must hold no complaint of ours."""
-    running = HomeAssistant(tmp_path_factory.mktemp("home"))
+async def home_assistant(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[HomeAssistant]:
+    """A Home Assistant for all tests of a file, with the file's `SWITCHES`.
+
+    At the end its log must hold no complaint of ours.
+    """
+    switches = getattr(request.module, "SWITCHES", ())
+    running = HomeAssistant(tmp_path_factory.mktemp("home"), switches=switches)
     await running.start()
     try:
         yield running

@@ -54,6 +54,30 @@ BE: list[tuple[list[str], Kind]] = [
     (["power_limit"], (*KW, NOW)),  # 0-0:17.0.0
     (["fuse_limit"], ("A", "current", NOW)),  # 1-0:31.4.0
 ]
+# What p1meter makes of the three loads of tests/instance/appliances.py, and of the connection that they share.
+LOAD: list[tuple[list[str], Kind]] = [
+    (["switch.{}", "select.{}_mode", "number.{}_rank", "sensor.{}_reason"], (None, None, None)),
+    (["number.{}_nominal_power"], (*WATT, None)),
+    (["number.{}_minimum_on", "number.{}_minimum_off"], ("min", "duration", None)),
+    (["sensor.{}_activity"], (None, "enum", None)),
+    (["sensor.{}_power"], (*WATT, NOW)),
+    (["sensor.{}_run_time_today"], ("min", "duration", "total")),
+    (["sensor.{}_starts_today"], (None, None, "total")),
+    (
+        ["sensor.{}_energy_today", "sensor.{}_energy_from_own_sun_today", "sensor.{}_energy_from_the_grid_today"],
+        (*KWH, "total"),
+    ),
+]
+LOADS = {"boiler": "Boiler", "pool_pump": "Pool pump", "car_charger": "Car charger"}
+SITE: list[tuple[list[str], Kind]] = [
+    (["switch.{}_load_control"], (None, None, None)),
+    (["sensor.{}_load_control_state"], (None, "enum", None)),
+    (["sensor.{}_surplus_for_loads"], (*WATT, NOW)),
+]
+# Where a demand tariff applies, and so 1-0:1.4.0 and 1.6.0 are sent.
+DEMAND: list[tuple[list[str], Kind]] = [
+    (["sensor.{}_demand_forecast", "sensor.{}_demand_headroom"], (*WATT, NOW)),
+]
 GAS = ("sensor.gas_meter_gas", ("m³", "gas", TOTAL), "Gas meter")  # 0-1:24.2.1, 0-1:24.2.3
 WATER = ("sensor.water_meter_water", ("m³", "water", TOTAL), "Water meter")  # 0-2:24.2.1
 
@@ -63,6 +87,7 @@ async def test_dutch_meter_on_a_serial_port() -> None:
     expected = {f"sensor.iskra_am550_{name}": (kind, "Iskra AM550") for names, kind in NL5 for name in names}
     expected |= {entity_id: (kind, device) for entity_id, kind, device in [GAS]}
     assert len(expected) == 36
+    expected |= of_loads() | named(SITE, "iskra_am550", "Iskra AM550")
     check(shown, expected)
     states = {line["entity_id"]: line["state"] for line in shown}
     # What the household's telegram always says the same.
@@ -78,6 +103,7 @@ async def test_belgian_meter_on_the_network() -> None:
     expected = {f"sensor.p1_meter_{name}": (kind, "P1 meter") for names, kind in BE for name in names}
     expected |= {entity_id: (kind, device) for entity_id, kind, device in [GAS, WATER]}
     assert len(expected) == 33
+    expected |= of_loads() | named([*SITE, *DEMAND], "p1_meter", "P1 meter")
     check(shown, expected)
     states = {line["entity_id"]: line["state"] for line in shown}
     assert states["sensor.p1_meter_p1_version"] == "50217"
@@ -85,6 +111,15 @@ async def test_belgian_meter_on_the_network() -> None:
     assert states["sensor.p1_meter_power_limit"] == "17.3"
     assert states["sensor.p1_meter_fuse_limit"] == "25"
     assert states["sensor.p1_meter_tariff"] in {"day", "night"}
+
+
+def named(kinds: list[tuple[list[str], Kind]], name: str, device: str) -> dict[str, tuple[Kind, str]]:
+    """Fill in how the device is called."""
+    return {entity_id.format(name): (kind, device) for ids, kind in kinds for entity_id in ids}
+
+
+def of_loads() -> dict[str, tuple[Kind, str]]:
+    return {entity_id: found for name, title in LOADS.items() for entity_id, found in named(LOAD, name, title).items()}
 
 
 def check(shown: list[dict[str, Any]], expected: dict[str, tuple[Kind, str]]) -> None:

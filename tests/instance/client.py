@@ -1,7 +1,7 @@
 """Speaking with a running Home Assistant: REST and WebSocket, signed in as the user of the demo."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -109,7 +109,9 @@ class Client:
             yield queue
         finally:
             del self._events[number]
-            await self.command("unsubscribe_events", subscription=number)
+            # Where Home Assistant has gone, so has the subscription.
+            with suppress(aiohttp.ClientConnectionError):
+                await self.command("unsubscribe_events", subscription=number)
 
     async def states(self) -> dict[str, Json]:
         """Return all states by entity id."""

@@ -1,7 +1,7 @@
 """The demo: a simulated household meter on a real port, and a Home Assistant that reads it."""
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 import fcntl
 import json
@@ -13,8 +13,10 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
+from tests.simulation.household import Registers
 from tests.simulation.meter import SimulatedMeter
 
+from . import appliances
 from .client import PASSWORD, USER, Client, InstanceError
 from .dialogs import add_meter, move_meter
 from .entities import DOMAIN, Entity, entities, first_entry
@@ -29,6 +31,10 @@ FOLDER = ROOT / ".demo"
 _KEY, _SECOND_KEY = "encryption_key", "authentication_key"
 PORT = 8123
 READY_SECONDS = 300
+# Clouds that come and go: what the loads are for.
+_WEATHER = "broken"
+# What the loads have moved the meter's registers by, kept beside the configuration.
+_MOVED = "moved.json"
 _TOTALS = {"energy", "gas", "water"}
 # Where the house with each system stands, if not in the Netherlands.
 _PLACES = {
@@ -69,6 +75,7 @@ class Demo:
     """What runs while the demo lasts."""
 
     home_assistant: HomeAssistant
+    meter: SimulatedMeter
     shown: list[Entity]
 
 
@@ -81,31 +88,45 @@ async def running(
     The context begins when each `awaited` entity has a value. Raises InstanceError with the reason if that takes longer
     than `READY_SECONDS`.
     """
-    meter = SimulatedMeter(system)
-    home_assistant = HomeAssistant(folder, place=_PLACES.get(system, NETHERLANDS), port=port)
+    moved = folder / _MOVED
+    before = Registers(*json.loads(moved.read_text())) if moved.is_file() else None
+    meter = SimulatedMeter(system, weather=_WEATHER, moved=before)
+    appliances.install(meter.household)
+    switches = [load.switch for load in appliances.LOADS]
+    home_assistant = HomeAssistant(folder, place=_PLACES.get(system, NETHERLANDS), port=port, switches=switches)
     async with _plugged(meter, folder, tcp=tcp) as meter_port:
         say(f"the simulated meter ({system}) talks on {meter_port}")
         try:
-            async with asyncio.timeout(READY_SECONDS):
-                shown = await _set_up(home_assistant, meter, meter_port, awaited)
-            yield Demo(home_assistant, shown)
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout(READY_SECONDS):
+                    shown = await _set_up(stack, home_assistant, meter, meter_port, awaited)
+                yield Demo(home_assistant, meter, shown)
         except TimeoutError:
             raise InstanceError(_with_log(home_assistant, f"not ready after {READY_SECONDS} s: {say.last}")) from None
         except InstanceError as error:
             raise InstanceError(_with_log(home_assistant, str(error))) from error
         finally:
             await home_assistant.stop()
+            moved.write_text(json.dumps(meter.household.moved))
 
 
 async def _set_up(
-    home_assistant: HomeAssistant, meter: SimulatedMeter, port: str, awaited: Callable[[Entity], bool]
+    stack: AsyncExitStack,
+    home_assistant: HomeAssistant,
+    meter: SimulatedMeter,
+    port: str,
+    awaited: Callable[[Entity], bool],
 ) -> list[Entity]:
     """Bring Home Assistant to where a person has it after the first days; return the awaited entities."""
     say("Home Assistant starts")
     client = await home_assistant.start()
+    await stack.enter_async_context(appliances.wired(client, meter.household))
     say(f"Home Assistant {(await client.get('/api/config'))['version']} runs")
     entry_id = await _configured(client, home_assistant.folder, port, meter)
+    say("adding a boiler, a pool pump and a car charger")
+    await appliances.add_loads(client, entry_id)
     shown = await _valued(client, entry_id, awaited)
+    await appliances.show_in_energy_dashboard(client, shown)
     say("writing the history of the last days")
     await write_history(client, shown, meter.household)
     return await _valued(client, entry_id, awaited)
@@ -188,9 +209,11 @@ async def show(system: str, *, tcp: bool) -> None:
             print(f"  The meter             {url}/config/integrations/integration/{DOMAIN}")  # noqa: T201
             print(f"  User {USER}, password {PASSWORD}. Ctrl-C stops everything.\n", flush=True)  # noqa: T201
             try:
-                while (code := await demo.home_assistant.ended()) == RESTART:
+                code = await demo.home_assistant.ended()
+                while code == RESTART:
                     say("Home Assistant restarts, as it was told to in the browser")
-                    await demo.home_assistant.start()
+                    async with appliances.wired(await demo.home_assistant.start(), demo.meter.household):
+                        code = await demo.home_assistant.ended()
             finally:
                 say("stopping")
             raise InstanceError(f"Home Assistant ended by itself with code {code}")

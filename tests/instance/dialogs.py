@@ -1,12 +1,17 @@
-"""Adding and moving the meter through the dialogs that a person sees, up to the step for the Energy dashboard."""
+"""Adding and moving the meter, and adding loads, through the dialogs that a person sees."""
 
 import asyncio
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .client import Client, InstanceError, Json
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 _FLOWS = "/api/config/config_entries/flow"
 _OPTIONS = "/api/config/config_entries/options/flow"
+_SUBENTRIES = "/api/config/config_entries/subentries/flow"
 LISTENING_SECONDS = 240  # the longest that trying all line settings, and asking at last, may take
 
 
@@ -38,6 +43,23 @@ async def move_meter(client: Client, entry_id: str, port: str) -> None:
         raise InstanceError(f"the meter could not be moved to {port}: {_why(result)}")
 
 
+async def add_load(client: Client, entry_id: str, first: Json, rules: Mapping[str, Json]) -> None:
+    """Add a load that an entity switches.
+
+    `first` is what goes into the first page; `rules`, by section, what of the second is to be otherwise than proposed.
+    Raises InstanceError with what a dialog said.
+    """
+    menu = await client.post(_SUBENTRIES, {"handler": [entry_id, "load"]})
+    path = f"{_SUBENTRIES}/{menu['flow_id']}"
+    await client.post(path, {"next_step_id": "entity"})
+    form: Json = await client.post(path, first)
+    if form["type"] == "form" and not form["errors"]:
+        proposed = _proposed(form)
+        form = await client.post(path, {name: {**fields, **rules.get(name, {})} for name, fields in proposed.items()})
+    if form["type"] != "create_entry":
+        raise InstanceError(f"the load {first['name']} could not be added: {_why(form)}")
+
+
 async def _walk(client: Client, form: Json, port: str, keys: Json) -> Json:
     """Enter the port, and the keys if they are asked for, wait while it is listened to, and agree to what was found."""
     answers = {**_proposed(form), "port": port}
@@ -63,8 +85,15 @@ async def _accept(client: Client, flow_id: str) -> None:
 
 def _proposed(form: Json) -> Json:
     """What the form holds before anybody touches it, as the frontend would send it."""
+    return _answers(form["data_schema"] or ())
+
+
+def _answers(fields: Iterable[Json]) -> Json:
     answers: Json = {}
-    for field in form["data_schema"] or ():
+    for field in fields:
+        if field.get("type") == "expandable":
+            answers[field["name"]] = _answers(field["schema"])
+            continue
         suggested = (field.get("description") or {}).get("suggested_value")
         if (value := field.get("default", suggested)) is not None:
             answers[field["name"]] = value

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 DOMAIN = "p1meter"
 _WITHOUT_VALUE = {"event", "button"}  # unknown until something happens
+_ONLY_NOW_AND_THEN = "_override_until"  # end of the ids of what has a value while a person's hand is on a load
 NO_VALUE = {"unknown", "unavailable"}
 
 
@@ -48,6 +49,8 @@ async def entities(client: Client, entry_id: str) -> list[Entity]:
     for row in await client.command("config/entity_registry/list"):
         entity_id = str(row["entity_id"])
         if row["config_entry_id"] != entry_id or row["disabled_by"] or entity_id.partition(".")[0] in _WITHOUT_VALUE:
+            continue
+        if row["unique_id"].endswith(_ONLY_NOW_AND_THEN):
             continue
         state = states.get(entity_id, {"state": "unavailable", "attributes": {}})
         attributes = state["attributes"]

@@ -24,13 +24,14 @@ _PER_KILOWATT_HOUR = {"Wh": 1000}
 async def write_history(client: Client, shown: Collection[Entity], household: Household, days: int = DAYS) -> None:
     """Fill each full hour of the last days with what the household's meters counted in it; may be done again.
 
+    Hours that the recorder has are left alone: what was lived through, loads and all, is what the meter counted.
     The recorder counts a sum from the first state that it ever saw of a total. What is written here has the same zero:
     it is negative before that moment, and whenever the recorder compiles its first row, that row follows on it.
     """
     now = household.now
     past = [(hour, _totals(readings)) for hour, readings in household.history(days)]
     totals = {entity.entity_id: entity for entity in shown if entity.what in past[-1][1]}
-    zeros = await _zeros(client, totals, now - timedelta(days=days))
+    zeros, had = await _zeros(client, totals, now - timedelta(days=days))
     for entity_id, entity in totals.items():
         metadata = {
             "statistic_id": entity_id,
@@ -45,6 +46,8 @@ async def write_history(client: Client, shown: Collection[Entity], household: Ho
         for hour, readings in past:
             # A row is named by the beginning of its hour and holds what was shown at its end.
             start = hour - timedelta(hours=1)
+            if start.timestamp() in had.get(entity_id, ()):
+                continue
             state = float(readings[entity.what] * _PER_KILOWATT_HOUR.get(str(entity.unit), 1))
             rows.append({"start": start.isoformat(), "state": state, "sum": round(state - zeros[entity_id], 3)})
         await client.command("recorder/import_statistics", metadata=metadata, stats=rows)
@@ -59,8 +62,13 @@ def _totals(readings: Mapping[str, Decimal]) -> dict[str, Decimal]:
     return named
 
 
-async def _zeros(client: Client, totals: Collection[str], since: datetime) -> dict[str, float]:
-    """Return the state at which the recorder's sum of each total is zero. Raises InstanceError if it stays unknown."""
+async def _zeros(
+    client: Client, totals: Collection[str], since: datetime
+) -> tuple[dict[str, float], dict[str, set[float]]]:
+    """Return the state at which the recorder's sum of each total is zero, and when the hours begin that it has.
+
+    Raises InstanceError if a zero stays unknown.
+    """
     rows = await client.command(
         "recorder/statistics_during_period",
         start_time=since.isoformat(),
@@ -69,6 +77,7 @@ async def _zeros(client: Client, totals: Collection[str], since: datetime) -> di
         types=["state", "sum"],
     )
     zeros = {entity_id: own[-1]["state"] - own[-1]["sum"] for entity_id, own in rows.items() if own}
+    had = {entity_id: {row["start"] / 1_000 for row in own} for entity_id, own in rows.items()}
     end = asyncio.get_running_loop().time() + _COMMIT_SECONDS
     while missing := [entity_id for entity_id in totals if entity_id not in zeros]:
         if asyncio.get_running_loop().time() > end:
@@ -87,4 +96,4 @@ async def _zeros(client: Client, totals: Collection[str], since: datetime) -> di
             known = [change["s"] for change in changes if change["s"] not in NO_VALUE]
             if known:
                 zeros[entity_id] = float(known[0])
-    return zeros
+    return zeros, had

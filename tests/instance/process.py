@@ -15,13 +15,19 @@ import aiohttp
 from .client import Client, InstanceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv-ha"
 PYTHON = ENVIRONMENT / "bin" / "python"
 HOST = "127.0.0.1"
 # Not `default_config`: it ends in "Setup failed" on a machine where one of its programs is missing.
+# The form in which a socket, or a contactor with an integration of its own, is there: it is what it was told to be.
+SWITCH = """
+      - name: {name}
+        unique_id: {name}
+        turn_on: []
+        turn_off: []"""
 INTEGRATIONS = ("config", "energy", "frontend", "history", "logbook", "recorder", "usb")
 LOGGER = """
 logger:
@@ -65,10 +71,20 @@ def free_port(wished: int = 0) -> int:
 class HomeAssistant:
     """One Home Assistant on one configuration folder, reachable from this machine only."""
 
-    def __init__(self, folder: Path, *, place: Place = NETHERLANDS, port: int = 0) -> None:
-        """Say what it will be; nothing is written or started yet. `port` is the wished TCP port, 0 any free one."""
+    def __init__(
+        self, folder: Path, *, place: Place = NETHERLANDS, port: int = 0, switches: Iterable[str] = ()
+    ) -> None:
+        """Say what it will be; nothing is written or started yet.
+
+        Args:
+            folder: of the configuration.
+            place: where the house stands.
+            port: the wished TCP port, 0 any free one.
+            switches: names of switches that are there besides.
+        """
         self.folder = folder
         self.place = place
+        self._switches = tuple(switches)
         self.port = free_port(port)
         self._output = folder / "output.log"
         self._output.unlink(missing_ok=True)
@@ -178,6 +194,8 @@ class HomeAssistant:
         }
         lines = ["homeassistant:", *(f"  {key}: {value}" for key, value in home.items())]
         lines += [f"{name}:" for name in INTEGRATIONS]
+        if self._switches:
+            lines += ["template:", "  - switch:" + "".join(SWITCH.format(name=name) for name in self._switches)]
         lines += ["automation: !include automations.yaml", LOGGER]
         (self.folder / "configuration.yaml").write_text("\n".join(lines))
         if not (self.folder / "automations.yaml").is_file():

@@ -10,10 +10,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from random import Random
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from .day import Day, day
+
+if TYPE_CHECKING:
+    from .appliance import Appliance
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 EPOCH = datetime(2023, 1, 2, tzinfo=ZONE)  # the meter was mounted in this night, a Monday
@@ -127,17 +130,28 @@ class Household:
     """One household from a seed, at a moment that `step` moves on.
 
     `system` names the meter, whose country decides the tariffs; `weather` is a name of `day.WEATHERS`, by default the
-    week has some of each of the spring's. Raises ValueError for a `start` before the meter was mounted (`EPOCH`).
+    week has some of each of the spring's. `moved` is what appliances have moved the registers by in former lives.
+    Raises ValueError for a `start` before the meter was mounted (`EPOCH`).
     """
 
-    def __init__(self, *, seed: int = 1, start: datetime, system: str = "nl5", weather: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        start: datetime,
+        system: str = "nl5",
+        weather: str | None = None,
+        moved: Registers | None = None,
+    ) -> None:
         if start < EPOCH:
             raise ValueError(f"The meter was mounted on {EPOCH:%Y-%m-%d}")
         self.seed = seed
         self.now = start.astimezone(UTC).replace(microsecond=0)
         self.extra = 0  # W drawn from L1 on top of the plan: a load that a test switches; negative gives
+        self.appliances: dict[str, Appliance] = {}  # on top of the plan, too: what is switched from outside, by name
         self._week = _week(seed, _TARIFFS.get(system, _belgian), weather)
-        self._mounted_with = Registers(*Random(f"{seed}/registers").sample(range(2_000_000_000), 6))
+        self._moved = moved or _NOTHING
+        self._mounted_with = Registers(*Random(f"{seed}/registers").sample(range(2_000_000_000), 6)).plus(self._moved)
         counted = self.registers_at(self.now)
         self._import, self._export = [0, counted.import_1, counted.import_2], [0, counted.export_1, counted.export_2]
         self._gas, self._water = counted.gas, counted.water
@@ -161,6 +175,11 @@ class Household:
         return Registers(import_1, import_2, export_1, export_2, self._gas, self._water)
 
     @property
+    def moved(self) -> Registers:
+        """What appliances, and tests, have moved the registers by until now, in this life and in former ones."""
+        return self.registers.plus(self.registers_at(self.now), -1).plus(self._moved)
+
+    @property
     def power(self) -> int:
         """The net power of the last second, W, positive from the grid."""
         return sum(self.phases)
@@ -175,8 +194,11 @@ class Household:
         for _ in range(seconds):
             index = self._index
             l1, l2, l3 = self._lines
-            self.phases = (l1[index] + self.extra, l2[index], l3[index])
-            net = sum(self.phases)
+            phases = [l1[index] + self.extra, l2[index], l3[index]]
+            for appliance in self.appliances.values():
+                phases[appliance.phase - 1] += appliance.step()
+            self.phases = (phases[0], phases[1], phases[2])
+            net = sum(phases)
             if net > 0:
                 self._import[self.tariff] += net
                 self._quarter += net
@@ -191,7 +213,7 @@ class Household:
         self.now = self._hour + timedelta(seconds=self._index % _HOUR)
 
     def registers_at(self, moment: datetime) -> Registers:
-        """What the registers show at any moment since `EPOCH`, as if no extra load had ever been switched."""
+        """What the registers show at any moment since `EPOCH`, as if nothing extra had been switched in this life."""
         local = moment.astimezone(ZONE)
         weeks, hours = divmod(_wall_hours(local), _WEEK_HOURS)
         within = local.minute * 60 + local.second

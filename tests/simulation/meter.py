@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
     from pathlib import Path
 
+    from .household import Registers
+
 _KEPT = 1_000
 _TCP_BACKLOG = 65_536  # bytes; who reads slower than that misses telegrams, as on a serial line
 _SPEEDS = {9_600: termios.B9600, 115_200: termios.B115200}
@@ -121,6 +123,7 @@ class SimulatedMeter:
         start: datetime | None = None,
         weather: str | None = None,
         damage: Damage | None = None,
+        moved: Registers | None = None,
     ) -> None:
         self.system = SYSTEMS[system]
         self.speed = speed
@@ -134,7 +137,7 @@ class SimulatedMeter:
         if start is None:
             self._zero = now - now % self.system.interval
             start = datetime.fromtimestamp(self._zero, UTC)
-        self.household = Household(seed=seed, start=start, system=system, weather=weather)
+        self.household = Household(seed=seed, start=start, system=system, weather=weather, moved=moved)
         self._start = self.household.now
 
     @asynccontextmanager

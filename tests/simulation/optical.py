@@ -167,11 +167,15 @@ class OpticalMeter:
     def _sent(self, data: bytes, speed: int) -> None:
         """The last bit has left: who switched before that has spoilt it. A sign-on is heard at any time.
 
-        Not with lenience: then this timer and that of who asks are milliseconds apart, and a busy machine turns them round.
+        Not with lenience: this timer and that of who asks are milliseconds apart, and a busy machine turns them round.
         """
         if self._slave < 0:
             return
-        if (self.speed != speed and not self._lenience) or speed not in {self._baud, 300} or (data == NAK and speed != self._baud):
+        if (
+            (self.speed != speed and not self._lenience)
+            or speed not in {self._baud, 300}
+            or (data == NAK and speed != self._baud)
+        ):
             data = b"\x7f"
         self.heard.messages.append((speed, data))
         self._inbox.put_nowait(data)
