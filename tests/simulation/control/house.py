@@ -68,7 +68,8 @@ def _clear(day_of_year: int) -> Line:
     height = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(declination) * np.cos(hour_angle)
     light = 1.05 * np.clip(height, 0, None) ** 1.18
     tilt = 1 - 0.15 * np.cos(np.radians((day_of_year - 172) / 365 * 360))  # the roof looks at the low sun of winter
-    return np.asarray(light * tilt * 0.86 * 6_000)
+    power: Line = light * tilt * 0.86 * 6_000
+    return power
 
 
 def _telegraph(
@@ -109,7 +110,8 @@ def _broken(rng: np.random.Generator) -> Line:
 
 def _overcast(rng: np.random.Generator) -> Line:
     knots = np.clip(rng.normal(0.28, 0.12, DAY // 600 + 2), 0.06, 0.6)
-    return np.interp(np.arange(DAY), np.arange(len(knots)) * 600, knots)
+    light: Line = np.interp(np.arange(DAY), np.arange(len(knots)) * 600, knots)
+    return light
 
 
 def _mixed(rng: np.random.Generator) -> Line:
@@ -122,7 +124,8 @@ def _mixed(rng: np.random.Generator) -> Line:
     else:
         hours, shares = [0, 11, 13, 24], [0, 0, 1, 1]
     cloudy = np.interp(np.arange(DAY), np.array(hours) * _HOUR, shares)
-    return np.asarray(cloudy * clouds + (1 - cloudy) * fair)
+    light: Line = cloudy * clouds + (1 - cloudy) * fair
+    return light
 
 
 _SKIES: Final[dict[str, tuple[float, Callable[[np.random.Generator], Line]]]] = {

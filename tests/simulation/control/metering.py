@@ -1,6 +1,7 @@
 """The meter of the benchmark: what happens, as a telegram says it two seconds later."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -77,14 +78,14 @@ class Meter:
             self.wall(second),
             max(power, 0),
             max(-power, 0),
-            (_phase(lines[0]), _phase(lines[1]), _phase(lines[2])),
+            (_phase(round(lines[0])), _phase(round(lines[1])), _phase(round(lines[2]))),
             import_wh=imported // 3_600,
             demand_w=quarter // _QUARTER_S if self._demand else None,
             loads=loads,
         )
 
 
-def _phase(watts: float) -> Phase:
-    power = round(watts)
-    current = round(abs(watts) / VOLTAGE, 2)
-    return Phase(current, power, 0, VOLTAGE) if power > 0 else Phase(current, 0, -power, VOLTAGE)
+@cache
+def _phase(power: int) -> Phase:
+    """What is sent of a phase that draws so much, W; the same few thousand come again and again."""
+    return Phase(round(abs(power) / VOLTAGE, 2), max(power, 0), max(-power, 0), VOLTAGE)
