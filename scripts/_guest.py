@@ -79,7 +79,8 @@ def run_in_guest(command: list[str], *, folder: Path, limit: float, output: Bina
 
 def _boot(kernel: Path, initrd: Path, job: Path, limit: float, output: BinaryIO) -> int:
     """Start the guest; pass on what it prints and return the status of its command."""
-    accelerators = ["kvm", "tcg"] if os.access("/dev/kvm", os.W_OK) else ["tcg"]
+    # An emulated processor stumbles now and then while its kernel starts.
+    accelerators = [*(["kvm"] if os.access("/dev/kvm", os.W_OK) else []), "tcg", "tcg"]
     for accelerator in accelerators:
         started = time.monotonic()
         # A machine may have a KVM that runs no guest.

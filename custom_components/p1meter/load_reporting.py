@@ -45,7 +45,7 @@ class LoadReporter:
             mark: whether this is the last look before a five-minute mark: then everything is told.
         """
         shown = self.shown
-        if mark or (live.on, live.activity, live.day) != (shown.on, shown.activity, shown.day):
+        if mark or _what(live) != _what(shown):
             told = live
         elif _why(live) != _why(shown) or (live.detail != shown.detail and now - self._told >= _PAUSE):
             told = _with_sums_of(shown, live)
@@ -97,6 +97,11 @@ class SiteReporter:
         if due:
             self.shown = replace(shown, **due)
         return bool(due)
+
+
+def _what(view: LoadView) -> tuple[object, ...]:
+    """Return what is told at once, and the sums of the day with it."""
+    return view.on, view.activity, view.starts, view.day
 
 
 def _why(view: LoadView) -> tuple[object, ...]:

@@ -52,6 +52,7 @@ def test_why_it_is_so_is_told_at_once_without_the_sums(changes: dict[str, object
     [
         {"on": False, "activity": Activity.OFF, "power_w": 0.0},
         {"activity": Activity.IDLE, "power_w": 0.0},
+        {"starts": 2},
         {"run_s": 0.0, "sun_wh": 0.0, "starts": 0, "day": date(2026, 11, 22)},
     ],
 )
