@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Locator, Page
 
-    from tests.instance.client import Client
+    from tests.instance.client import Client, Json
     from tests.instance.process import HomeAssistant
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -87,10 +87,13 @@ async def test_a_load_from_the_first_click_to_the_last_word(
 
 
 async def see_power(client: Client, expected: Callable[[float], bool]) -> None:
-    """Wait until the meter says so."""
-    await client.until(
-        "the meter sees it", lambda states: expected(float(states["sensor.iskra_am550_power"]["state"])), 10
-    )
+    """Wait until the meter says so; right after a load was added it is being read anew, and says nothing."""
+
+    def sees(states: dict[str, Json]) -> bool:
+        power = states["sensor.iskra_am550_power"]["state"]
+        return power not in {"unavailable", "unknown"} and expected(float(power))
+
+    await client.until("the meter sees it", sees, 10)
 
 
 async def add_boiler(page: Page) -> None:
