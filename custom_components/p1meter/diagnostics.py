@@ -9,7 +9,7 @@ from homeassistant.components.diagnostics import REDACTED, async_redact_data
 
 from .const import CONF_ADDRESS, CONF_AUTHENTICATION_KEY, CONF_KEY
 from .coordinator import LINE_KEYS, P1MeterConfigEntry
-from .load_settings import CONF_ALLOWED_ENTITY, CONF_ENTITY, CONF_POWER_ENTITY
+from .load_settings import LOAD_ENTITIES, SITE_ENTITIES
 from .meter import REGISTERS, Obis, Reading, Telegram
 from .meter.codes import code_of
 from .meter.obis import split_line
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # calls things in the house.
 _ENTRY_TO_REDACT: Final = {
     *("port", "ident", "title", "unique_id", CONF_KEY, CONF_AUTHENTICATION_KEY, CONF_ADDRESS),
-    *(CONF_ENTITY, CONF_POWER_ENTITY, CONF_ALLOWED_ENTITY, "price_buy_entity", "price_sell_entity"),
+    *LOAD_ENTITIES,
+    *SITE_ENTITIES,
 }
 # What may be a serial number, or the hexadecimal digits of one, where there is no code to tell.
 _NUMBER: Final = re.compile(r"\d{5,}|[0-9A-Fa-f]{8,}")

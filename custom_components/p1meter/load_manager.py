@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 import logging
 import math
@@ -21,7 +21,7 @@ from .load_reporting import LoadReporter, SiteReporter
 from .load_settings import EntitySettings, LoadConfig, change_settings, load_config, site_config
 from .loads import PROTECTING, Activity, Alarm, Controller, Detail, LoadView, Site, SiteView
 from .outputs import EntityOutput, GpioOutput, Output
-from .sampling import MeterClock, fuse, sample
+from .sampling import MeterClock, fuse, later, sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -279,8 +279,7 @@ class LoadManager:
         """Return the time by the meter's clock, in the home's zone."""
         if self._wall is None:
             return dt_util.now()
-        # In UTC: to add to a local time leaves out the hour that a change of the clocks takes or gives.
-        return dt_util.as_local(self._wall.astimezone(UTC) + timedelta(seconds=now - self._heard))
+        return dt_util.as_local(later(self._wall, now - self._heard))
 
     @callback
     def _decide(self, law: Callable[[], list[Command]]) -> None:
@@ -373,7 +372,7 @@ class LoadManager:
         """
         now = self._now()
         if until is None:
-            until = self._time(now).astimezone(UTC) + timedelta(seconds=self.configs[load].settings.override_s)
+            until = later(self._time(now), self.configs[load].settings.override_s)
         self.controller.override(load, on, until)
         self._store.async_save_soon()
         self._look(now)

@@ -1,18 +1,15 @@
 """Goes along when a person renames an entity that a load, or the limits of the loads, were given."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
 from .const import DOMAIN, SUBENTRY_LOAD
-from .load_settings import CONF_ALLOWED_ENTITY, CONF_ENTITY, CONF_POWER_ENTITY
+from .load_settings import LOAD_ENTITIES, SITE_ENTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-_LOAD_ENTITIES: Final = (CONF_ENTITY, CONF_POWER_ENTITY, CONF_ALLOWED_ENTITY)
-_SITE_ENTITIES: Final = ("price_buy_entity", "price_sell_entity")
 
 
 @callback
@@ -36,9 +33,9 @@ def _rename(hass: HomeAssistant, old: str, new: str) -> None:
     """Write the new id wherever the old one is; that sets the entry up anew, in which nothing clicks."""
     for entry in hass.config_entries.async_entries(DOMAIN):
         for load in entry.get_subentries_of_type(SUBENTRY_LOAD):
-            if (data := _renamed(load.data, _LOAD_ENTITIES, old, new)) is not None:
+            if (data := _renamed(load.data, LOAD_ENTITIES, old, new)) is not None:
                 hass.config_entries.async_update_subentry(entry, load, data=data)
-        if (options := _renamed(entry.options, _SITE_ENTITIES, old, new)) is not None:
+        if (options := _renamed(entry.options, SITE_ENTITIES, old, new)) is not None:
             hass.config_entries.async_update_entry(entry, options=options)
 
 

@@ -41,6 +41,10 @@ CONF_POWER_ENTITY: Final = "power_entity"
 """The load's own power sensor."""
 CONF_ALLOWED_ENTITY: Final = "allowed_entity"
 """What must be on for the load to start."""
+LOAD_ENTITIES: Final = (CONF_ENTITY, CONF_POWER_ENTITY, CONF_ALLOWED_ENTITY)
+"""What in a load's data is the id of an entity."""
+SITE_ENTITIES: Final = ("price_buy_entity", "price_sell_entity")
+"""The same of the limits that all loads share: names of `SiteConfig`."""
 
 type Kind = Literal["relay", "solid_state", "motor", "compressor", "charger"]
 type Demand = Literal["off", "month_peak", "own"]

@@ -64,8 +64,12 @@ class MeterClock:
             self._sent, self._since = sent, now
             self._has_seconds = self._has_seconds or sent.second > 0
         passed = 0.0 if self._has_seconds else min(now - self._since, _MINUTE)
-        # In UTC: to add to a local time leaves out the hour that a change of the clocks takes or gives.
-        return (sent.astimezone(UTC) + timedelta(seconds=passed)).astimezone(received.tzinfo)
+        return later(sent, passed).astimezone(received.tzinfo)
+
+
+def later(wall: datetime, seconds: float) -> datetime:
+    """Return an aware time so much later, in UTC: local time leaves out the hour that a change of the clocks takes."""
+    return wall.astimezone(UTC) + timedelta(seconds=seconds)
 
 
 def sample(
