@@ -15,6 +15,7 @@ from homeassistant.config_entries import (
     ConfigEntryState,
 )
 from homeassistant.const import CONF_PORT
+from homeassistant.core import callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
@@ -85,7 +86,9 @@ async def test_the_port_is_all_that_is_asked(hass: HomeAssistant, cable: Cable) 
 
 async def test_progress_is_shown_while_it_listens(hass: HomeAssistant, cable: Cable) -> None:
     shown: list[float] = []
-    hass.bus.async_listen("data_entry_flow_progress_update", lambda event: shown.append(event.data["progress"]))
+    # Anything but a callback is called in threads, in no certain order.
+    note = callback(lambda event: shown.append(event.data["progress"]))
+    hass.bus.async_listen("data_entry_flow_progress_update", note)
     form = await start(hass)
     result = await hass.config_entries.flow.async_configure(form["flow_id"], {CONF_PORT: str(cable.link)})
     assert result["type"] is FlowResultType.SHOW_PROGRESS

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
 import pytest
 
@@ -89,7 +90,9 @@ async def test_a_logged_power_failure(hass: HomeAssistant, set_up: SetUp, say: S
 async def test_several_power_failures_are_told_from_the_oldest(hass: HomeAssistant, set_up: SetUp, say: Say) -> None:
     told: list[str] = []
     await set_up(nl5({"1-0:99.97.0": ONE_FAILURE}))
-    hass.bus.async_listen("state_changed", lambda event: told.append(event.data["new_state"].attributes.get("end", "")))
+    # Anything but a callback is called in threads, in no certain order.
+    note = callback(lambda event: told.append(event.data["new_state"].attributes.get("end", "")))
+    hass.bus.async_listen("state_changed", note)
     await say(nl5({"1-0:99.97.0": f"(3)(0-0:96.7.19){NEW_FAILURE}{OTHER_FAILURE}(230614142317S)(0000000187*s)"}))
     assert [end for end in told if end] == ["2026-11-20T23:03:00-08:00", "2026-11-21T09:30:10-08:00"]
 
