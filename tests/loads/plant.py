@@ -164,6 +164,8 @@ class Plant:
         self.overload_s = [0, 0, 0]
         self.net_w = 0.0
         self.watch: Callable[[Sample | None, list[Switch]], None] | None = None
+        # Whether a tick is told what the outputs are.
+        self.is_seen = False
         self._begin = self.start.timestamp()
         self._past: deque[tuple[float, float, float]] = deque(maxlen=self.delay + 1)
         self._last: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -267,7 +269,7 @@ class Plant:
             sample = self._telegram()
             commands = self.controller.step(sample)
         else:
-            commands = self.controller.tick(self.now(), self.wall())
+            commands = self.controller.tick(self.now(), self.wall(), self._inputs() if self.is_seen else None)
         switches = [Switch(self.at, c.load, c.on, c.reason, c.detail) for c in commands]
         for switch in switches:
             appliance = self.loads[switch.load]
@@ -305,15 +307,18 @@ class Plant:
             tariff=self.tariff,
             price_buy=self.price_buy,
             price_sell=self.price_sell,
-            loads={
-                name: LoadInput(
-                    appliance.shown(self.at),
-                    appliance.power_w if appliance.metered else None,
-                    appliance.allowed(self.at),
-                )
-                for name, appliance in self.loads.items()
-            },
+            loads=self._inputs(),
         )
+
+    def _inputs(self) -> dict[str, LoadInput]:
+        return {
+            name: LoadInput(
+                appliance.shown(self.at),
+                appliance.power_w if appliance.metered else None,
+                appliance.allowed(self.at),
+            )
+            for name, appliance in self.loads.items()
+        }
 
     def _phase(self, phase: int) -> Phase | None:
         if not self.reports_phases:

@@ -186,3 +186,18 @@ def test_the_night_to_winter_time_leaves_an_hour_more() -> None:
     wall = at("10-24 22:00")
     left = deadline_after(BOILER, wall).timestamp() - wall.timestamp()
     assert left == 7 * 3600
+
+
+def test_of_the_starts_no_more_than_the_last_hour_is_kept_whether_anybody_asks_or_not() -> None:
+    account = Account(BOILER)
+    noon = at("06-15 12:00").timestamp()
+    for minute in range(600):
+        account.step(datetime.fromtimestamp(noon + 60 * minute, ZONE), 60.0, active=False, sun_w=0.0, grid_w=0.0)
+        account.started(60.0 * minute)
+    assert account.starts == 600
+    assert len(account.state["hour"]) == 60
+    # Nor do they gather from one restart to the next.
+    later = Account(BOILER, account.state)
+    later.step(at("06-15 23:00"), 0.0, active=False, sun_w=0.0, grid_w=0.0)
+    later.started(5.0)
+    assert len(later.state["hour"]) == 1

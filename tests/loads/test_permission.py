@@ -1,5 +1,6 @@
 """What forbids a start, from what share of sun running is worth it, what a start costs."""
 
+from dataclasses import replace
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
@@ -7,8 +8,9 @@ import pytest
 
 from p1meter.loads import Detail, LoadInput, LoadSettings, Reason, Sample
 from p1meter.loads.day import Account
-from p1meter.loads.permission import forbidden, start_cost, theta
+from p1meter.loads.permission import ended, forbidden, start_cost, theta
 
+NIGHT_AND_NOON = ((time(22), time(6)), (time(12), time(14)))
 ZONE = ZoneInfo("Europe/Brussels")
 NOON = datetime(2026, 6, 15, 12, 0, tzinfo=ZONE)
 
@@ -62,7 +64,7 @@ def test_a_load_without_conditions_may_start() -> None:
 
 @pytest.mark.parametrize(
     ("tariff", "refusal"),
-    [(2, None), (1, (Reason.TARIFF, {"tariff": 1})), (None, (Reason.TARIFF, {"tariff": "?"}))],
+    [(2, None), (1, (Reason.TARIFF, {"tariff": 1})), (None, (Reason.TARIFF, {}))],
     ids=["its own", "another", "unknown"],
 )
 def test_it_starts_in_its_tariffs_only(tariff: int | None, refusal: tuple[Reason, Detail] | None) -> None:
@@ -75,7 +77,7 @@ def test_it_starts_in_its_tariffs_only(tariff: int | None, refusal: tuple[Reason
         (0.20, None),
         (-0.05, None),
         (0.21, (Reason.PRICE, {"max_price": 0.20, "price": 0.21})),
-        (None, (Reason.PRICE, {"max_price": 0.20, "price": "?"})),
+        (None, (Reason.PRICE, {"max_price": 0.20})),
     ],
     ids=["just", "negative", "too dear", "unknown"],
 )
@@ -83,7 +85,30 @@ def test_it_starts_up_to_its_highest_price(price: float | None, refusal: tuple[R
     assert why(boiler(max_price=0.20), sample(buy=price)) == refusal
 
 
-NIGHT_AND_NOON = ((time(22), time(6)), (time(12), time(14)))
+@pytest.mark.parametrize(
+    ("now", "end"),
+    [
+        (sample(tariff=2, buy=0.2), None),
+        # Nobody knows: what runs goes on.
+        (sample(), None),
+        (sample(tariff=1), (Reason.TARIFF, {"tariff": 1})),
+        (sample(buy=0.21), (Reason.PRICE, {"max_price": 0.20, "price": 0.21})),
+        # One is unknown, and another says no.
+        (sample(own=LoadInput(on=True, allowed=False)), (Reason.NOT_ALLOWED, {})),
+        (sample(NOON.replace(hour=14)), (Reason.WINDOW, {"starts_at": "22:00"})),
+    ],
+    ids=["given", "unknown", "tariff", "price", "not allowed", "time of day"],
+)
+def test_a_run_is_ended_only_by_what_is_known(now: Sample, end: tuple[Reason, Detail] | None) -> None:
+    load = boiler(tariffs=frozenset({2}), max_price=0.20, windows=NIGHT_AND_NOON)
+    assert ended(load, now, account(load)) == end
+
+
+def test_a_run_that_was_long_enough_is_ended_and_a_number_of_starts_ends_nothing() -> None:
+    long = replace(boiler(max_price=0.20), max_run_s=3600.0)
+    assert ended(long, sample(), account(long, run_s=3600.0)) == (Reason.MAX_RUN, {"run_s": 3600.0})
+    often = replace(boiler(), max_starts_per_day=2)
+    assert ended(often, sample(), account(often, starts=2)) is None
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,9 @@ NUMBERS = {
     Reason.STALE: {"silent_s"},
     Reason.FUSE: {"phase", "current_a", "fuse_a", "remaining_s"},
     Reason.FUSE_HEADROOM: {"phase", "current_a", "fuse_a"},
-    Reason.DEMAND: {"forecast_w", "target_w", "remaining_s"},
-    Reason.DEMAND_HEADROOM: {"forecast_w", "target_w", "remaining_s"},
-    Reason.TARIFF: {"tariff"},
-    Reason.PRICE: {"price", "max_price"},
+    Reason.DEMAND: {"target_w", "remaining_s"},
+    Reason.DEMAND_HEADROOM: {"target_w", "remaining_s"},
+    Reason.PRICE: {"max_price"},
     Reason.WINDOW: {"starts_at"},
     Reason.MAX_RUN: {"run_s"},
     Reason.MAX_STARTS: {"starts"},
@@ -135,6 +134,7 @@ class House:
             price_sell=random.choice((None, 0.05)),
         )
         plant.watch = self.look
+        plant.is_seen = seed % 2 == 0
         self.good = 0
         self.heard_at = -math.inf
         self.hands: dict[str, int] = {}

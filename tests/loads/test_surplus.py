@@ -129,8 +129,6 @@ def test_regrets_go_on_when_a_power_is_learned_and_begin_anew_when_a_load_was_sw
         weighed.step(2000.0, 1.0)
     # 20 x 700 Ws; from now on 1900 (1 - 0.65) = 665 W: (18000 - 14000) / 665 = 6.02 s.
     weighed.arrange([share(1900.0)], 0, 0)
-    assert weighed.soonest(0, 2000.0, [5.0]) is None  # nothing is known of the new sets yet
-    weighed.step(2000.0, 0.0)
     assert weighed.soonest(0, 2000.0, [5.0]) == pytest.approx(4000 / 665)
     weighed.arrange([share(1900.0)], 1, 0)
     weighed.arrange([share(1900.0)], 0, 0)
@@ -143,9 +141,20 @@ def test_what_is_missing_for_a_load_that_would_take_the_sun_from_another() -> No
     # 1000 W: the pump, second in rank, is on. With the boiler it is worth -300 - 650 W, alone 350 W; the boiler instead
     # of it -300 W: 650 W less than now.
     weighed = regret(BOILER, PUMP, current=0b10)
-    weighed.step(1000.0, 1.0)
-    assert weighed.lack_w(0) == pytest.approx(650.0)
-    assert regret(BOILER, fixed=1).lack_w(0) == 0.0
+    assert weighed.lack_w(0, 1000.0) == pytest.approx(650.0)
+    assert regret(BOILER, fixed=1).lack_w(0, 1000.0) == 0.0
+
+
+def test_who_asks_changes_nothing_and_is_told_of_the_sun_that_is_now() -> None:
+    # 55 % of the boiler are worth less than nothing, however much there was before.
+    asked, alone = regret(BOILER), regret(BOILER)
+    for surplus_w in (2000.0, 1100.0, 2000.0, 2000.0):
+        assert asked.soonest(0, 1100.0, [5.0]) is None
+        assert asked.soonest(0, 2000.0, [5.0]) is not None
+        assert asked.lack_w(0, 1100.0) == pytest.approx(200.0)
+        assert asked.step(surplus_w, 5.0) is alone.step(surplus_w, 5.0)
+    assert asked.soonest(0, 2000.0, [5.0]) == alone.soonest(0, 2000.0, [5.0])
+    assert asked.soonest(0, 1100.0, [5.0]) is None
 
 
 def test_above_five_loads_single_changes_and_swaps_are_weighed() -> None:

@@ -101,7 +101,6 @@ def test_what_was_switched_is_in_the_forecast_at_once() -> None:
     window.switched(2000.0)
     # (250 + 2400 x 300 / 3600) x 4 = 1800 W on the mean.
     assert window.forecast_w() == pytest.approx(1800.0)
-    assert window.forecast_w(-2400.0) == pytest.approx(1000.0)
     # (606.25 - 250) x 12 - 2400 - 200 = 1675 W can be added.
     assert window.headroom_w() == pytest.approx(1675.0)
 

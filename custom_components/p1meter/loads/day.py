@@ -108,6 +108,8 @@ class Account:
         self.starts += 1
         if self._wall is not None:
             self._started.append((now, self._wall))
+            # Whether anybody asks or not, no more than an hour of them is kept.
+            self.starts_in_hour(now)
 
     def starts_in_hour(self, now: float) -> int:
         """Return how many starts there were in the hour before `now` (monotonic, s)."""

@@ -25,6 +25,8 @@ def mode(here: Situation) -> Mode:
         return Mode.STALE
     if here.waiting:
         return Mode.WAITING
+    if here.fuse.helpless or here.fuse.exporting or here.window.helpless:
+        return Mode.HELPLESS
     return Mode.PROTECTING if any(here.lock(unit) for unit in here.units) else Mode.CONTROLLING
 
 
@@ -36,7 +38,8 @@ def explain(unit: Unit, here: Situation) -> tuple[Reason, Detail]:
         return Reason.UNAVAILABLE, {}
     if unit.fault:
         return Reason.FAULT, {}
-    if here.blind and not (unit.on and unit.settings.run_when_blind):
+    is_off_by_hand = unit.override is False and unit.settings.safe_on
+    if here.blind and not is_off_by_hand and not (unit.on and unit.settings.run_when_blind):
         return Reason.STALE, {"silent_s": here.silent_s}
     if here.waiting and not here.blind:
         return Reason.STARTING_UP, {}
@@ -76,7 +79,8 @@ def short_w(unit: Unit, here: Situation, *, starting: bool) -> float:
 def short(unit: Unit, here: Situation, *, starting: bool) -> tuple[Reason, Detail]:
     """Return the reason that is too little sun."""
     # It may have enough, and take it from a load that uses it better.
-    missing_w = short_w(unit, here, starting=starting) or here.regret.lack_w(here.units.index(unit))
+    missing_w = short_w(unit, here, starting=starting)
+    missing_w = missing_w or here.regret.lack_w(here.units.index(unit), here.surplus_w or 0.0)
     since_s = 0.0 if unit.short_since is None else here.now - unit.short_since
     return Reason.SHORT, {"short_w": max(_LEAST_SHORT_W, missing_w), "since_s": since_s}
 
@@ -142,7 +146,4 @@ def _just_switched(unit: Unit) -> tuple[Reason, Detail]:
 
 def _soonest(unit: Unit, here: Situation) -> float | None:
     """Return after which time (s) it is switched if the sun stays as it is, and all is settled; None: never."""
-    surplus_w = here.surplus_w or 0.0
-    # While a load settles nothing is added up, and after each change it begins anew: what the sets gain is asked here.
-    here.regret.step(surplus_w, 0.0)
-    return here.regret.soonest(here.units.index(unit), surplus_w, here.start_costs())
+    return here.regret.soonest(here.units.index(unit), here.surplus_w or 0.0, here.start_costs())

@@ -84,6 +84,12 @@ class Fuse:
         was_over, self._over = self._over, over
         return over or was_over
 
+    def relieve(self) -> None:
+        """Give up the alarms, and forget what was done: nobody watches."""
+        self.helpless = self.exporting = False
+        for watch in self._phases:
+            watch.clear()
+
     def shed(self, units: Sequence[Unit], now: float, site: Site) -> list[Shed]:
         """Return what is to be shed now.
 

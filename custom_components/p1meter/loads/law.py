@@ -10,7 +10,7 @@ from .day import deadline_after
 from .fuse import LOCK_S, Fuse
 from .model import FOREVER, Activity, Alarm, LoadView, Reason, SiteView
 from .orders import Orders
-from .permission import theta
+from .permission import ended, theta
 from .situation import NOTHING, Situation
 from .surplus import Share, members
 from .unit import Unit
@@ -19,7 +19,7 @@ from .window import DemandWindow
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .model import Command, Detail, LoadSettings, Sample, Site
+    from .model import Command, Detail, LoadInput, LoadSettings, Sample, Site
 
 # Without a telegram since the start, loads go to their safe state after so long.
 _FIRST_WAIT_S: Final = 30.0
@@ -73,7 +73,14 @@ class Controller:
 
     @enabled.setter
     def enabled(self, enabled: bool) -> None:
-        self._here.enabled = enabled
+        here = self._here
+        here.enabled = enabled
+        if not enabled:
+            # What was decided, and what was to be said of the limits, was for that time.
+            here.planned.clear()
+            here.regret.reset()
+            here.fuse.relieve()
+            here.window.relieve()
 
     @property
     def loads(self) -> tuple[LoadSettings, ...]:
@@ -84,9 +91,14 @@ class Controller:
     def loads(self, loads: tuple[LoadSettings, ...]) -> None:
         if {load.id for load in loads} != set(self._units):
             raise ValueError("other loads need another controller")
+        before = self._here.units
         for load in loads:
             self._units[load.id].settings = load
         self._take_settings()
+        if self._here.units != before:
+            # The choice goes by the places in rank, and what it has added up is another load's now.
+            self._here.regret.reset()
+        self._weigh()
 
     def step(self, sample: Sample) -> list[Command]:
         """Return what is to be switched now that this telegram has come."""
@@ -100,12 +112,13 @@ class Controller:
             self._told_at = at
             self._fresh_at = now
         elif now - self._fresh_at >= site.stale_s:
-            return self.tick(now, sample.wall)
+            return self.tick(now, sample.wall, sample.loads)
         orders.commands = []
         here.silent_s = gap = 0.0 if here.sample is NOTHING else max(0.0, now - here.sample.now)
         dt = min(gap, 3 * site.period_s)
         here.sample, here.now, here.wall, here.at = sample, now, sample.wall, at
         if gap >= site.stale_s and here.enabled and not here.blind:
+            self._begin_blind()
             self._go_blind()
         if here.blind:
             here.blind = False
@@ -114,18 +127,20 @@ class Controller:
         here.good += 1
         settled = orders.look(sample) and now >= orders.settled_at
         self._learn(sample, dt, settled=settled)
+        over = site.fuse_a is not None and here.fuse.step(sample, site)
         if here.enabled:
-            self._decide(sample, dt, settled=settled)
+            self._decide(sample, dt, settled=settled, over=over)
         if orders.commands:
             self._arrange()
         return orders.commands
 
-    def tick(self, now: float, wall: datetime) -> list[Command]:
+    def tick(self, now: float, wall: datetime, loads: Mapping[str, LoadInput] | None = None) -> list[Command]:
         """Return what is to be switched while no telegram comes.
 
         Args:
             now: the monotonic clock, s.
             wall: the best time that is known, aware, in the home's zone.
+            loads: the states of the outputs, so that it is seen whether they reach their safe states; None: unknown.
         """
         here, orders = self._here, self._orders
         period_s, at = here.site.period_s, wall.timestamp()
@@ -135,14 +150,21 @@ class Controller:
         here.silent_s = now - self._fresh_at
         dt = max(0.0, min(now - self._accounted_at, 3 * period_s))
         self._accounted_at = now
+        # For as long as a level is believed, the sun is where the newest telegram saw it.
+        is_known = here.silent_s <= 3 * period_s
         for unit in here.units:
-            active = unit.activity(now, here.sample.now, period_s) is Activity.ACTIVE
-            unit.account.step(wall, dt, active=active, sun_w=0.0, grid_w=0.0)
+            active = unit.activity(now, here.seen_at, period_s) is Activity.ACTIVE
+            draw_w = unit.learner.draw_w()
+            sun_w = min(unit.sun_w, draw_w) if is_known else 0.0
+            unit.account.step(wall, dt, active=active, sun_w=sun_w, grid_w=draw_w - sun_w)
             unit.expire(at)
         if not here.enabled:
             return orders.commands
         if here.silent_s >= here.site.stale_s:
             if not here.starting_up or now - started_at >= _FIRST_WAIT_S:
+                self._begin_blind()
+                if loads is not None:
+                    self._orders.look_blind(loads)
                 self._go_blind()
         elif not here.starting_up:
             self._follow_hands()
@@ -183,13 +205,13 @@ class Controller:
         """Return what can be shown of the load with this id."""
         unit, here = self._units[load], self._here
         reason, detail = explain.explain(unit, here)
-        on = unit.shown_on(here.sample.now, here.site.period_s)
+        on = unit.shown_on(here.seen_at, here.site.period_s)
         until: datetime | None = None
         if unit.override is not None:
             until = FOREVER if unit.hand_lasts else datetime.fromtimestamp(unit.until, here.wall.tzinfo)
         return LoadView(
             on=on,
-            activity=unit.activity(here.now, here.sample.now, here.site.period_s),
+            activity=unit.activity(here.now, here.seen_at, here.site.period_s),
             reason=reason,
             detail=detail,
             power_w=unit.learner.draw_w() if on else 0.0,
@@ -213,13 +235,14 @@ class Controller:
             (Alarm.FUSE_EXPORT, fuse.exporting),
             (Alarm.DEMAND_HELPLESS, window.helpless),
         )
+        is_known = here.silent_s < here.site.stale_s
         return SiteView(
             mode=explain.mode(here),
-            surplus_w=here.surplus_w,
+            surplus_w=here.surplus_w if is_known else None,
             target_w=window.target_w,
-            forecast_w=window.forecast_w(),
-            headroom_w=window.headroom_w(),
-            phase_headroom_a=fuse.headroom_a(here.site),
+            forecast_w=window.forecast_w() if is_known else None,
+            headroom_w=window.headroom_w() if is_known else None,
+            phase_headroom_a=fuse.headroom_a(here.site) if is_known else (None, None, None),
             alarms=frozenset(alarm for alarm, holds in alarms if holds),
         )
 
@@ -265,9 +288,16 @@ class Controller:
             here.surplus_w = surplus_w
         self._count(sample, dt)
         if (sample.price_buy, sample.price_sell) != self._prices:
-            self._prices = sample.price_buy, sample.price_sell
-            self._thetas = [theta(unit.settings, sample) for unit in here.units]
-            self._arranged = None
+            self._weigh()
+        else:
+            self._compare()
+
+    def _weigh(self) -> None:
+        """Arrange the choice between sets with what the sun is worth now."""
+        sample = self._here.sample
+        self._prices = sample.price_buy, sample.price_sell
+        self._thetas = [theta(unit.settings, sample) for unit in self._here.units]
+        self._arranged = None
         self._compare()
 
     def _compare(self) -> None:
@@ -305,7 +335,7 @@ class Controller:
                 unit.short_since = now
             if unit.on and unit.is_ours:
                 draw_w = unit.learner.draw_w()
-                sun_w = min(max(0.0, left_w), draw_w)
+                unit.sun_w = sun_w = min(max(0.0, left_w), draw_w)
                 left_w -= draw_w
                 if not unit.actual:
                     # What has not obeyed yet has its share, and uses nothing of it.
@@ -313,6 +343,7 @@ class Controller:
                 active = unit.actual is True and not unit.learner.idle and now >= unit.changed_at + unit.travel_s
                 unit.account.step(wall, dt, active=active, sun_w=sun_w, grid_w=draw_w - sun_w)
             else:
+                unit.sun_w = 0.0
                 unit.account.step(wall, dt, active=False, sun_w=0.0, grid_w=0.0)
             if unit.settings.min_run_s > 0:
                 unit.minimum.step(sample, here.site, unit.account, unit.learner, target_w=here.window.target_w)
@@ -338,10 +369,10 @@ class Controller:
         here.regret.arrange(shares, current, fixed)
         self._arranged = list(self._powers), current, fixed
 
-    def _decide(self, sample: Sample, dt: float, *, settled: bool) -> None:
-        """Let every authority speak, the highest first."""
+    def _decide(self, sample: Sample, dt: float, *, settled: bool, over: bool) -> None:
+        """Let every authority speak, the highest first; `over`: a phase is over the fuse, or was until now."""
         here = self._here
-        if here.site.fuse_a is not None and here.fuse.step(sample, here.site) and not here.starting_up:
+        if over and not here.starting_up:
             self._shed_for_fuse()
         if here.waiting:
             return
@@ -360,16 +391,20 @@ class Controller:
         ):
             self._change_set()
 
-    def _go_blind(self) -> None:
-        """Put every load in its safe state: nothing is known any more."""
+    def _begin_blind(self) -> None:
+        """Note that nothing is known any more."""
         here = self._here
-        now, at = here.now, here.at
         if not here.blind:
             here.blind = True
             here.good = 0
             here.regret.reset()
             here.planned.clear()
             self._blind_ends = {unit.id: deadline_after(unit.settings, here.wall).timestamp() for unit in here.units}
+
+    def _go_blind(self) -> None:
+        """Put every load in its safe state."""
+        here = self._here
+        now, at = here.now, here.at
         for unit in here.units:
             load = unit.settings
             is_run = unit.forced and unit.account.run_s < load.min_run_s and at < self._blind_ends[unit.id]
@@ -378,7 +413,9 @@ class Controller:
             safe = load.safe_on and unit.override is not False
             if unit.told is safe or (safe and now < here.next_start):
                 continue
-            self._orders.switch(unit, Reason.STALE, {"silent_s": here.silent_s}, on=safe)
+            is_by_hand = load.safe_on and unit.override is False
+            why = explain.hand(unit, here) if is_by_hand else (Reason.STALE, {"silent_s": here.silent_s})
+            self._orders.switch(unit, *why, on=safe)
 
     def _shed_for_fuse(self) -> None:
         here = self._here
@@ -399,9 +436,9 @@ class Controller:
         on = [unit for unit in on if unit.on]
         while on and window.is_last_moment(on[0].learner.draw_w()):
             unit = on.pop(0)
-            detail = here.demand_detail(0.0, window.remaining_s)
-            unit.window_until = here.now + min(window.remaining_s, _LONGEST_LOCK_S)
-            self._orders.switch(unit, Reason.DEMAND, detail, on=False)
+            lock_s = min(window.remaining_s, _LONGEST_LOCK_S)
+            unit.window_until = here.now + lock_s
+            self._orders.switch(unit, Reason.DEMAND, here.demand_detail(lock_s), on=False)
         window.watch(here.now, can_shed=bool(on))
 
     def _shed_at_boundary(self, on: list[Unit]) -> None:
@@ -414,13 +451,18 @@ class Controller:
             if not unit.override and window.is_too_much(less_w):
                 shed.append(unit)
                 less_w += unit.learner.draw_w()
+        gone: list[Unit] = []
         for unit in reversed(shed):
             # A small load stays where a larger one had to go as well.
             draw_w = unit.learner.draw_w()
             if window.is_too_much(less_w - draw_w):
-                detail = self._here.demand_detail(0.0, window.remaining_s)
-                self._orders.switch(unit, Reason.DEMAND, detail, on=False)
-            less_w -= draw_w
+                gone.append(unit)
+            else:
+                less_w -= draw_w
+        # They are not locked: each comes back as soon as it fits.
+        waits = [window.wait_s(unit.learner.power_w, less_w) for unit in gone]
+        for unit, wait_s in zip(gone, waits, strict=True):
+            self._orders.switch(unit, Reason.DEMAND, self._here.demand_detail(wait_s), on=False)
 
     def _follow_hands(self) -> None:
         """Switch off what a person wants off."""
@@ -445,9 +487,8 @@ class Controller:
         """Return why a load that has been on for its minimum time has to be switched off."""
         here = self._here
         load, learner = unit.settings, unit.learner
-        forbidden = here.permission(unit)
-        if forbidden is not None and forbidden[0] is not Reason.MAX_STARTS:
-            return forbidden
+        if (refusal := ended(load, here.sample, unit.account)) is not None:
+            return refusal
         since = learner.idle_since
         if since is None or load.hold_idle:
             return None

@@ -204,19 +204,20 @@ class Reason(StrEnum):
     """No good telegram: the safe state. (silent_s)"""
     # 1
     FUSE = "fuse"
-    """Shed: a phase is over the fuse; locked. (phase, current_a, fuse_a, remaining_s)"""
+    """Shed: a phase is over the fuse; locked. (phase, current_a, remaining_s; fuse_a, absent if none is watched now)"""
     FUSE_HEADROOM = "fuse_headroom"
     """May not start: the phase has too little room. (phase, current_a, fuse_a)"""
     # 2
     DEMAND = "demand"
-    """Shed, or locked until the window ends: it would take too much. (forecast_w, target_w, remaining_s)"""
+    """Shed, or locked until the window ends: it would take too much. (remaining_s, of the lock, or until there is room;
+    target_w, absent if there is none now)"""
     DEMAND_HEADROOM = "demand_headroom"
-    """May not start yet: the window would take too much. (forecast_w, target_w, remaining_s)"""
+    """May not start yet: the window would take too much. (target_w, remaining_s)"""
     # 3
     TARIFF = "tariff"
-    """Not in this tariff. (tariff)"""
+    """Not in this tariff. (tariff, absent if nobody knows it)"""
     PRICE = "price"
-    """Too dear now. (price, max_price)"""
+    """Too dear now. (price, absent if nobody knows it; max_price)"""
     WINDOW = "window"
     """Not at this time of day. (starts_at, local time HH:MM)"""
     NOT_ALLOWED = "not_allowed"
@@ -272,12 +273,14 @@ class Command:
         on: to what.
         reason: why.
         detail: the numbers behind the reason; see `Reason`.
+        again: whether it was told this before, and has not done it, or was away.
     """
 
     load: str
     on: bool
     reason: Reason
     detail: Detail
+    again: bool = False
 
 
 class Activity(StrEnum):
@@ -316,6 +319,8 @@ class Mode(StrEnum):
     CONTROLLING = "controlling"
     PROTECTING = "protecting"
     """A load is shed for the fuse or the window at this moment."""
+    HELPLESS = "helpless"
+    """An alarm holds: a limit cannot be kept."""
     STALE = "stale"
     """No good telegram: loads are in their safe states."""
 
@@ -360,6 +365,8 @@ class LoadView:
 @dataclass(frozen=True, slots=True)
 class SiteView:
     """What can be shown of the connection.
+
+    What was measured is None while no telegram comes.
 
     Attributes:
         mode: what the controller is doing.

@@ -9,7 +9,9 @@ from .situation import GOOD_TELEGRAMS
 from .unit import Notice
 
 if TYPE_CHECKING:
-    from .model import Detail, Reason, Sample
+    from collections.abc import Mapping
+
+    from .model import Detail, LoadInput, Reason, Sample
     from .situation import Situation
     from .unit import Unit
 
@@ -27,14 +29,19 @@ class Orders:
         self.commands: list[Command] = []
         self.settled_at = -inf
         self._here = here
+        # What has obeyed while no telegram came.
+        self._unseen: list[Unit] = []
 
     def look(self, sample: Sample) -> bool:
         """Take the state of each output; return whether all are as they were told."""
         here = self._here
+        here.seen_at = here.now
         now, period_s, inputs = here.now, here.site.period_s, sample.loads
         if here.starting_up and here.good > GOOD_TELEGRAMS:
             here.starting_up = False
         as_told = True
+        if self._unseen:
+            self._show_unseen()
         for unit in here.units:
             one = inputs.get(unit.id)
             actual = None if one is None else one.on
@@ -52,6 +59,22 @@ class Orders:
                 unit.take_stop(drew=learner.drew)
                 learner.drew = None
         return as_told
+
+    def look_blind(self, inputs: Mapping[str, LoadInput]) -> None:
+        """Take the state of each output while no telegram comes: only what is safe is told again."""
+        here = self._here
+        here.seen_at = here.now
+        for unit in here.units:
+            one = inputs.get(unit.id)
+            actual = None if one is None else one.on
+            if actual is unit.actual is unit.told and unit.agreed:
+                continue
+            has_agreed = unit.agreed
+            notice = unit.look(actual, here.now, here.site.period_s)
+            if unit.agreed and not has_agreed:
+                self._unseen.append(unit)
+            if notice is not Notice.LATE:
+                self._heed(unit, actual, notice)
 
     def take_hand(self, unit: Unit, on: bool) -> None:  # noqa: FBT001 - as a sample has it
         """Take what a person has switched an output to, which nobody has told us of in a sample yet."""
@@ -83,14 +106,20 @@ class Orders:
             unit.take_hand(bool(actual), here.now, here.at)
             here.planned.clear()
         elif notice is not Notice.NOTHING:
-            # What should be on is told so again only while it is still to be on; what should be off at once, but after
-            # a silence only if it was for protection.
-            if self._is_wanted(unit) if unit.told else not here.waiting or unit.cause in PROTECTING:
+            if self._holds(unit):
                 self._repeat(unit, is_back=notice is Notice.BACK)
             elif notice is Notice.BACK:
                 unit.adopt(actual, here.now)
                 unit.learner.disturb(here.now, unit.travel_s)
                 self._disturb(unit, None)
+
+    def _show_unseen(self) -> None:
+        """Take account of what was switched in a silence: the meter shows it from now on."""
+        here = self._here
+        for unit in self._unseen:
+            if unit.is_overdue(here.now, here.site.period_s):
+                self._late(unit)
+        self._unseen.clear()
 
     def _late(self, unit: Unit) -> None:
         """Take account of a power that was reckoned with, and changes only from now on."""
@@ -114,6 +143,17 @@ class Orders:
         for other in here.units:
             if other is not unit:
                 other.learner.disturb(here.now, unit.travel_s, change_w)
+
+    def _holds(self, unit: Unit) -> bool:
+        """Return whether what a load was told, and is not, is to be told again."""
+        here = self._here
+        if here.blind:
+            # A run that may go on blindly does not begin so.
+            return unit.settings.safe_on or not unit.told
+        if unit.told:
+            return self._is_wanted(unit)
+        # After a silence what should be off waits for good telegrams, unless that is for protection.
+        return not here.waiting or unit.cause in PROTECTING
 
     def _is_wanted(self, unit: Unit) -> bool:
         """Return whether a load that was told to be on, and is not, is still to be on."""
@@ -147,7 +187,7 @@ class Orders:
         self.settled_at = max(self.settled_at, unit.settled_at)
         if unit.told:
             here.next_start = here.now + 2 * here.site.period_s + unit.settings.latency_s
-        self.commands.append(Command(unit.id, bool(unit.told), reason, detail))
+        self.commands.append(Command(unit.id, bool(unit.told), reason, detail, again=True))
 
     def switch(self, unit: Unit, reason: Reason, detail: Detail, *, on: bool) -> None:
         """Command it."""

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from .model import Detail, LoadSettings, Sample
 
 _LEAST_SHARE: Final = 0.05
-# What nobody knows, in a sentence.
-_UNKNOWN: Final = "?"
 _DEARER: Final = 0.5
 _DAY: Final = timedelta(days=1)
 
@@ -29,12 +27,8 @@ def forbidden(load: LoadSettings, sample: Sample, account: Account, now: float) 
         account: the load's day.
         now: the monotonic clock, s.
     """
-    if (refusal := withheld(load, sample)) is not None:
+    if (refusal := withheld(load, sample) or _over(load, sample, account)) is not None:
         return refusal
-    if load.windows and not in_window(load, local := sample.wall.time()):
-        return Reason.WINDOW, {"starts_at": f"{_next_window(load, local):%H:%M}"}
-    if load.max_run_s is not None and account.run_s >= load.max_run_s:
-        return Reason.MAX_RUN, {"run_s": account.run_s}
     if load.max_starts_per_day is not None and account.starts >= load.max_starts_per_day:
         return Reason.MAX_STARTS, {"starts": account.starts}
     if load.max_starts_per_hour is not None and account.starts_in_hour(now) >= load.max_starts_per_hour:
@@ -42,15 +36,22 @@ def forbidden(load: LoadSettings, sample: Sample, account: Account, now: float) 
     return None
 
 
+def ended(load: LoadSettings, sample: Sample, account: Account) -> tuple[Reason, Detail] | None:
+    """Return why the load must not go on, with the numbers behind it, or None if it may.
+
+    What nobody knows ends nothing, and a number of starts that is reached does not either.
+
+    Args:
+        load: which.
+        sample: the newest telegram.
+        account: the load's day.
+    """
+    return _refused(load, sample, is_known=True) or _over(load, sample, account)
+
+
 def withheld(load: LoadSettings, sample: Sample) -> tuple[Reason, Detail] | None:
     """Return which permission that others decide about is not given now: the tariff, the price, a person's own."""
-    tariff, price = sample.tariff, sample.price_buy
-    if load.tariffs is not None and tariff not in load.tariffs:
-        return Reason.TARIFF, {"tariff": _UNKNOWN if tariff is None else tariff}
-    if load.max_price is not None and (price is None or price > load.max_price):
-        return Reason.PRICE, {"max_price": load.max_price, "price": _UNKNOWN if price is None else price}
-    own = sample.loads.get(load.id)
-    return None if own is None or own.allowed else (Reason.NOT_ALLOWED, {})
+    return _refused(load, sample, is_known=False)
 
 
 def in_window(load: LoadSettings, local: time) -> bool:
@@ -90,6 +91,33 @@ def start_cost(load: LoadSettings, account: Account, wall: datetime) -> float:
     passed = (wall - datetime.combine(account.day, load.day_start, wall.tzinfo)) / _DAY
     ahead = account.starts + 1 - load.start_budget * passed
     return load.start_cost_wh * (1 + _DEARER * max(0.0, ahead))
+
+
+def _refused(load: LoadSettings, sample: Sample, *, is_known: bool) -> tuple[Reason, Detail] | None:
+    """Return which permission of others is not given; `is_known`: only if somebody knows that it is not."""
+    tariff, price = sample.tariff, sample.price_buy
+    if load.tariffs is not None and tariff not in load.tariffs:
+        if tariff is not None:
+            return Reason.TARIFF, {"tariff": tariff}
+        if not is_known:
+            return Reason.TARIFF, {}
+    if load.max_price is not None:
+        if price is None:
+            if not is_known:
+                return Reason.PRICE, {"max_price": load.max_price}
+        elif price > load.max_price:
+            return Reason.PRICE, {"max_price": load.max_price, "price": price}
+    own = sample.loads.get(load.id)
+    return None if own is None or own.allowed else (Reason.NOT_ALLOWED, {})
+
+
+def _over(load: LoadSettings, sample: Sample, account: Account) -> tuple[Reason, Detail] | None:
+    """Return which time that the load may run in is over."""
+    if load.windows and not in_window(load, local := sample.wall.time()):
+        return Reason.WINDOW, {"starts_at": f"{_next_window(load, local):%H:%M}"}
+    if load.max_run_s is not None and account.run_s >= load.max_run_s:
+        return Reason.MAX_RUN, {"run_s": account.run_s}
+    return None
 
 
 def _next_window(load: LoadSettings, local: time) -> time:

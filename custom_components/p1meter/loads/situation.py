@@ -35,6 +35,7 @@ class Situation:
         wall: the time, aware, in the home's zone.
         at: the same, s since the epoch.
         silent_s: time since the newest good telegram.
+        seen_at: when the outputs were looked at last (monotonic, s).
         starting_up: whether nothing was decided yet since the start.
         good: telegrams since the start or the last silence.
         blind: whether nothing has been heard for so long that loads are in their safe state.
@@ -56,6 +57,7 @@ class Situation:
         self.wall = NOTHING.wall
         self.at = 0.0
         self.silent_s = 0.0
+        self.seen_at = -inf
         self.starting_up = True
         self.good = 0
         self.blind = False
@@ -89,7 +91,7 @@ class Situation:
                 detail["fuse_a"] = self.site.fuse_a
             return Reason.FUSE, detail
         if self.now < unit.window_until:
-            return Reason.DEMAND, self.demand_detail(0.0, unit.window_until - self.now)
+            return Reason.DEMAND, self.demand_detail(unit.window_until - self.now)
         return None
 
     def no_room(self, unit: Unit) -> tuple[Reason, Detail] | None:
@@ -109,15 +111,15 @@ class Situation:
             fits = window.allows(power_w, unit.settings.min_on_s)
         if fits:
             return None
-        return Reason.DEMAND_HEADROOM, self.demand_detail(power_w, window.wait_s(power_w))
+        return Reason.DEMAND_HEADROOM, self.demand_detail(window.wait_s(power_w))
 
-    def demand_detail(self, more_w: float, remaining_s: float) -> Detail:
-        """Return the numbers of the demand window, with so much power added."""
-        detail: dict[str, float | int | str] = {"remaining_s": remaining_s}
-        forecast, target = self.window.forecast_w(more_w), self.window.target_w
-        if forecast is not None and target is not None:
-            detail |= {"forecast_w": forecast, "target_w": target}
-        return detail
+    def demand_detail(self, remaining_s: float) -> Detail:
+        """Return the numbers of the demand window.
+
+        Not its forecast: what is kept free decides as well, so that a forecast below the target would contradict it.
+        """
+        target_w = self.window.target_w
+        return {"remaining_s": remaining_s} | ({} if target_w is None else {"target_w": target_w})
 
     def rest(self, unit: Unit) -> tuple[Reason, Detail] | None:
         """Return what makes a load that is off rest, with the numbers behind it."""

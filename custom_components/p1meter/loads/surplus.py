@@ -173,19 +173,21 @@ class Regret:
         power_w = self.shares[load].power_w
         return min(1.0, max(0.0, self.left_w(load, surplus_w, mask) / power_w)) if power_w > 0 else 0.0
 
-    def lack_w(self, load: int) -> float:
+    def lack_w(self, load: int, surplus_w: float) -> float:
         """Return what is missing (W) for the best set in which this load is switched to be worth just nothing."""
-        bit = 1 << load
-        gains = (self._gains[n] for n, one in enumerate(self._sets) if (one.mask ^ self.current) & bit)
+        bit, own_w = 1 << load, _value_w(self._own, surplus_w)
+        gains = (_value_w(one, surplus_w) - own_w for one in self._sets if (one.mask ^ self.current) & bit)
         return max(0.0, -max(gains, default=0.0))
 
     def soonest(self, load: int, surplus_w: float, start_costs: Sequence[float]) -> float | None:
         """Return after which time (s) this load is switched if the sun stays as it is; None: never."""
-        bit = 1 << load
+        bit, own_w = 1 << load, _value_w(self._own, surplus_w)
         times = [
-            max(0.0, self._cost(one.mask, start_costs) - self._regrets[n]) * _HOUR_S / self._gains[n]
+            max(0.0, self._cost(one.mask, start_costs) - self._regrets[n]) * _HOUR_S / gain_w
             for n, one in enumerate(self._sets)
-            if (one.mask ^ self.current) & bit and self._gains[n] > 0 and self._passes(one.mask, surplus_w)
+            if (one.mask ^ self.current) & bit
+            and (gain_w := _value_w(one, surplus_w) - own_w) > 0
+            and self._passes(one.mask, surplus_w)
         ]
         return min(times, default=None)
 
@@ -225,3 +227,10 @@ class Regret:
         for off in running:
             for on in resting:
                 yield self.current ^ off ^ on
+
+
+def _value_w(one: _Set, surplus_w: float) -> float:
+    """Return what a set is worth with this sun; `Regret.step` has the same in place, for its speed."""
+    return one.base_w + sum(
+        weight * min(max(0.0, surplus_w - used_w), power_w) for used_w, power_w, weight in one.terms
+    )

@@ -58,6 +58,7 @@ class Unit:
         window_until: until when it is locked after it was shed for the demand window.
         idle_until: until when it rests because it drew nothing.
         made_room: whether it was switched off for another load that uses the sun better.
+        sun_w: the part of its power that came from the own sun at the newest telegram.
         short_since: since when the sun has not sufficed for it; None: it does.
         cause: why it was switched last, at `changed_at`; None: not by us.
         cause_detail: the numbers behind that.
@@ -87,6 +88,7 @@ class Unit:
         self.window_until = -inf
         self.idle_until = -inf
         self.made_room = False
+        self.sun_w = 0.0
         self.short_since: float | None = None
         self.cause: Reason | None = None
         self.cause_detail: Detail = {}
@@ -124,7 +126,7 @@ class Unit:
         """
         past = at - now
         return {
-            "told": self.told,
+            "told": self._known,
             "changed_at": None if self.changed_at == -inf else self.changed_at + past,
             "override": self.override,
             "until": self.until,
@@ -162,8 +164,7 @@ class Unit:
         self.actual = actual
         if actual is None:
             return
-        known = self._kept.get("told") if self.told is None else self.told
-        if actual is not known:
+        if actual is not self._known:
             self.changed_at = now
             self.cause = None
         self.told = self.on = actual
@@ -216,7 +217,7 @@ class Unit:
         patience_s = self._patience_s(period_s)
         if actual is self.told:
             returns = self.differs_since != inf
-            is_late = not self.agreed and now - self._told_at > patience_s
+            is_late = not self.agreed and self.is_overdue(now, period_s)
             self.on = actual
             self._obeyed(now)
             if returns:
@@ -230,6 +231,10 @@ class Unit:
             self.differs_since = now
             return Notice.MOVED
         return Notice.HAND if now - self.differs_since > patience_s else Notice.NOTHING
+
+    def is_overdue(self, now: float, period_s: float) -> bool:
+        """Return whether the time is over in which it should have done what it was told last."""
+        return now - self._told_at > self._patience_s(period_s)
 
     def take_hand(self, on: bool, now: float, at: float) -> None:  # noqa: FBT001 - on or off is what it is about
         """A person has switched it at the device: respect that, or, where it undoes their hand, let go."""
@@ -252,6 +257,11 @@ class Unit:
 
     def put_hand(self, on: bool | None, until: float) -> None:  # noqa: FBT001 - the same
         """A person says what it shall be until then (s since the epoch); None: nothing any more."""
+        if on is not None and self.fault and self.actual is not None:
+            # They have mended it, or want to see: it is taken as it is, and told at once what they want.
+            self.fault = self._is_start = False
+            self.told = self.on = self.actual
+            self.agreed = True
         if self.override is None:
             self._before_hand = self.on
         self.override = on
@@ -289,7 +299,7 @@ class Unit:
             seen_at: when its output was looked at last (monotonic, s).
             period_s: time between two telegrams.
         """
-        if self.agreed or self.actual is None or seen_at - self._told_at <= self._patience_s(period_s):
+        if self.agreed or self.actual is None or not self.is_overdue(seen_at, period_s):
             return None if self.actual is None else self.on
         return self.actual
 
@@ -306,6 +316,11 @@ class Unit:
         if self.learner.idle:
             return Activity.IDLE
         return Activity.STARTING if self.on and now < self.changed_at + self.travel_s else Activity.ACTIVE
+
+    @property
+    def _known(self) -> bool | None:
+        """What it was told last, before a restart if need be."""
+        return self._kept.get("told") if self.told is None else self.told
 
     def _patience_s(self, period_s: float) -> float:
         """Return how long it may take (s) to obey."""

@@ -72,13 +72,7 @@ class DemandWindow:
             "peaks": list(self._peaks),
             "month": self._month,
             "whole": self._whole,
-            "window": {
-                "number": self.number,
-                "length": self._length,
-                "energy_wh": self.energy_wh,
-                "register": self._register,
-                "complete": self._complete,
-            },
+            "window": self._running(),
         }
 
     def step(self, sample: Sample, site: Site, at: float, dt: float, *, settled: bool) -> None:
@@ -160,11 +154,16 @@ class DemandWindow:
             self._over_since = now
         self.helpless = self._over_since is not None and now - self._over_since >= _HELPLESS_S
 
-    def forecast_w(self, more_w: float = 0.0) -> float | None:
-        """Return the mean import of the window at its end with so much power added; None: there is no limit."""
+    def relieve(self) -> None:
+        """Give up the alarm: nobody watches."""
+        self.helpless = False
+        self._over_since = None
+
+    def forecast_w(self) -> float | None:
+        """Return the mean import of the window at its end, if nothing changes; None: there is no limit."""
         if self.target_w is None or self.mean_w is None:
             return None
-        rest = max(0.0, self.mean_w + more_w) * self.remaining_s / _HOUR_S
+        rest = max(0.0, self.mean_w) * self.remaining_s / _HOUR_S
         return (self.energy_wh + rest) * _HOUR_S / self._length
 
     def headroom_w(self) -> float | None:
@@ -176,13 +175,30 @@ class DemandWindow:
         # Nobody can take off more than what flows, however little time is left for it.
         return max(left - draw_w, min(0.0, -draw_w))
 
-    def wait_s(self, more_w: float) -> float:
-        """Return after which time (s) so much power may be added, if all else stays; at most the rest of the window."""
+    def wait_s(self, more_w: float, less_w: float = 0.0) -> float:
+        """Return after which time (s) so much power may be added, if all else stays; at most the rest of the window.
+
+        Args:
+            more_w: the power.
+            less_w: what is just being switched off, itself perhaps among it.
+        """
         if self._site is None or self.mean_w is None:
             return self.remaining_s
         added = more_w + self._site.reserve_w
-        over = self.energy_wh + (self.mean_w + added) * self.remaining_s / _HOUR_S - self._budget_wh
+        over = self.energy_wh + (self.mean_w - less_w + added) * self.remaining_s / _HOUR_S - self._budget_wh
         return min(self.remaining_s, max(0.0, over * _HOUR_S / added))
+
+    def _running(self) -> dict[str, Any] | None:
+        """Return what is kept of the window: before its first telegram, what was kept before."""
+        if self.number is None:
+            return None if self._kept is None else dict(self._kept)
+        return {
+            "number": self.number,
+            "length": self._length,
+            "energy_wh": self.energy_wh,
+            "register": self._register,
+            "complete": self._complete,
+        }
 
     def _is_last_moment(self, mean_w: float, draw_w: float) -> bool:
         if self.target_w is None or self._site is None or mean_w <= 0:
@@ -263,5 +279,7 @@ class DemandWindow:
         elif self._month_peak is not None:
             target = max(site.target_floor_w, self._month_peak)
         self.target_w = target
-        if target is not None:
+        if target is None:
+            self.relieve()
+        else:
             self._budget_wh = target * site.window_s / _HOUR_S * (1 - site.cap_margin)
