@@ -112,7 +112,6 @@ class GpioLine:
         active_low: bool = False,
         bias: GpioBias = GpioBias.AS_IS,
         drive: GpioDrive = GpioDrive.PUSH_PULL,
-        safe: bool | None = False,
     ) -> None:
         """Prepare; nothing is touched before ``open``.
 
@@ -123,7 +122,6 @@ class GpioLine:
             active_low: the pin is low when the line is on.
             bias: the resistor inside the chip.
             drive: how the pin is driven.
-            safe: the state to put the line into just before it is released; None: as it is.
         """
         self.chip = chip
         self.line = line
@@ -131,7 +129,6 @@ class GpioLine:
         self._active_low = active_low
         self._bias = bias
         self._drive = drive
-        self._safe = safe
         self._request: LineRequest | None = None
         # ``set`` runs in the event loop and ``release`` in a thread; a request must not be used by two at once.
         self._lock = Lock()
@@ -197,14 +194,17 @@ class GpioLine:
         with self._lock:
             self._set(on)
 
-    def release(self) -> None:
-        """Put the line into its safe state and free it. Blocks: not for the event loop. Never raises."""
+    def release(self, last: bool | None = False) -> None:  # noqa: FBT001, FBT002 (the same; an executor takes no keywords)
+        """Set the line for the last time, to `last`, and free it; None: as it is. Blocks: not for the event loop.
+
+        Never raises.
+        """
         with self._lock:
             if self._request is None:
                 return
             try:
-                if self._safe is not None:
-                    self._set(self._safe)
+                if last is not None:
+                    self._set(last)
             except GpioError:
                 # The chip is gone, and the line with it.
                 return

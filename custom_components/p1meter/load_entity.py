@@ -136,10 +136,10 @@ def async_add_loads(
 
 
 @callback
-def async_remove_site(hass: HomeAssistant, entry: P1MeterConfigEntry) -> None:
-    """Take away what the loads shared, after the last of them was removed. A load's own entities go with it."""
+def async_remove_site(hass: HomeAssistant, entry: P1MeterConfigEntry, *keys: str) -> None:
+    """Take away what the loads share: that with these keys, or all of it. A load's own entities go with it."""
     registry = er.async_get(hass)
     start = f"{entry.entry_id}_{_SITE}_"
     for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
-        if entity.unique_id.startswith(start):
+        if entity.unique_id.startswith(start) and (not keys or entity.unique_id.removeprefix(start) in keys):
             registry.async_remove(entity.entity_id)

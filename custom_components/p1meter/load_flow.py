@@ -10,7 +10,7 @@ from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.components.valve.const import ValveEntityFeature
 from homeassistant.components.water_heater.const import WaterHeaterEntityFeature
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentryFlow
-from homeassistant.const import ATTR_SUPPORTED_FEATURES, CONF_NAME
+from homeassistant.const import ATTR_ENTITY_ID, ATTR_SUPPORTED_FEATURES, CONF_NAME
 from homeassistant.core import split_entity_id
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers import config_validation as cv, entity_registry as er
@@ -19,9 +19,6 @@ from homeassistant.helpers.selector import (
     DurationSelector,
     EntitySelector,
     EntitySelectorConfig,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -33,6 +30,7 @@ from homeassistant.helpers.translation import async_get_translations
 import probatio as vol
 
 from .const import DOMAIN, SUBENTRY_LOAD
+from .fields import dropdown, number_box
 from .gpio import GpioBias, GpioDrive
 from .known import async_memory
 from .load_settings import (
@@ -87,6 +85,8 @@ _SWITCHABLE: Final[Mapping[str, int]] = {
 }
 _PERMITTING: Final = ["binary_sensor", "input_boolean", "schedule", "switch"]
 _DAY_S: Final = 86400.0
+# A load draws so much (W) at least.
+_LEAST_W: Final = 10
 _LEARNED: Final = "learned"
 
 
@@ -152,12 +152,9 @@ def _number(
     may_be_empty: bool = False,
 ) -> _Field:
     """Return a field for a number in `unit`; `factor` is what one of them is in the setting's own unit."""
-    config = NumberSelectorConfig(min=least, max=most, step=step, mode=NumberSelectorMode.BOX)
-    if unit is not None:
-        config["unit_of_measurement"] = unit
     return _Field(
         name=name,
-        selector=NumberSelector(config),
+        selector=number_box(least, most, step=step, unit=unit),
         show=lambda value: None if value is None else round(value / factor, 3),
         read=lambda value: kind(round(value * factor, 6)),
         may_be_empty=may_be_empty,
@@ -201,12 +198,6 @@ def _minute(text: str) -> time:
 
 def _entity(name: str, which: EntityWithDeviceFilterSelectorConfig) -> _Field:
     return _Field(name=name, selector=EntitySelector(EntitySelectorConfig(filter=which)), may_be_empty=True)
-
-
-def _select(options: list[str], translation_key: str) -> SelectSelector:
-    return SelectSelector(
-        SelectSelectorConfig(options=options, translation_key=translation_key, mode=SelectSelectorMode.DROPDOWN)
-    )
 
 
 _PHASES: Final[Mapping[str, tuple[int, ...] | None]] = {
@@ -257,7 +248,7 @@ def _sections(about: _About) -> dict[str, list[_Field]]:
         device.append(
             _Field(
                 name="phases",
-                selector=_select(list(_PHASES), "load_phases"),
+                selector=dropdown(_PHASES, "load_phases"),
                 show=lambda phases: next(key for key, value in _PHASES.items() if value == phases),
                 read=_PHASES.__getitem__,
             )
@@ -315,15 +306,14 @@ class LoadFlow(ConfigSubentryFlow):
         placeholders = {"loads": self._list_of_loads(), "owner": ""}
         if user_input is not None:
             entity_id = user_input[CONF_ENTITY]
-            owners = {load.data.get(CONF_ENTITY): load.title for load in self._other_loads()}
-            if entity_id in owners:
+            if (owner := self._owner(entity_id)) is not None:
                 errors[CONF_ENTITY] = "entity_used"
-                placeholders["owner"] = owners[entity_id]
+                placeholders["owner"] = owner
             elif self._is_ours(entity_id):
                 errors[CONF_ENTITY] = "entity_ours"
             elif not _can_be_switched(self.hass, entity_id):
                 errors[CONF_ENTITY] = "entity_cannot_switch"
-            elif CONF_POWER not in user_input:
+            elif user_input.get(CONF_POWER, 0) < _LEAST_W:
                 errors[CONF_POWER] = "no_power"
             else:
                 state = self.hass.states.get(entity_id)
@@ -360,7 +350,7 @@ class LoadFlow(ConfigSubentryFlow):
                 placeholders["holder"] = pins.holders.get(pin, "")
             elif not user_input[CONF_NAME].strip():
                 errors[CONF_NAME] = "no_name"
-            elif CONF_POWER not in user_input:
+            elif user_input.get(CONF_POWER, 0) < _LEAST_W:
                 errors[CONF_POWER] = "no_power"
             else:
                 chip, line = chip_and_line(pin)
@@ -382,8 +372,8 @@ class LoadFlow(ConfigSubentryFlow):
                     vol.Schema(
                         {
                             vol.Required(CONF_ACTIVE_LOW): BooleanSelector(),
-                            vol.Required(CONF_BIAS): _select(list(GpioBias), "gpio_bias"),
-                            vol.Required(CONF_DRIVE): _select(list(GpioDrive), "gpio_drive"),
+                            vol.Required(CONF_BIAS): dropdown(GpioBias, "gpio_bias"),
+                            vol.Required(CONF_DRIVE): dropdown(GpioDrive, "gpio_drive"),
                             vol.Required(CONF_KEEP_AT_STOP): BooleanSelector(),
                         }
                     ),
@@ -412,14 +402,11 @@ class LoadFlow(ConfigSubentryFlow):
 
     def _fields_of_every_load(self) -> dict[vol.Marker, Selector[Any]]:
         return {
-            vol.Required(CONF_KIND): _select(list(DEFAULTS_BY_KIND), "load_kind"),
-            # Not required: the frontend would fill in the smallest by itself, and nobody may overlook that.
-            vol.Optional(CONF_POWER): NumberSelector(
-                NumberSelectorConfig(min=10, max=30000, step=1, unit_of_measurement="W", mode=NumberSelectorMode.BOX)
-            ),
-            vol.Required(CONF_RANK): NumberSelector(
-                NumberSelectorConfig(min=1, max=99, step=1, mode=NumberSelectorMode.BOX)
-            ),
+            vol.Required(CONF_KIND): dropdown(DEFAULTS_BY_KIND, "load_kind"),
+            # Not required: the frontend would fill in the smallest by itself, and nobody may overlook that. Too little
+            # is refused by us: what the field says of it is English everywhere.
+            vol.Optional(CONF_POWER): number_box(0, 30000, unit="W"),
+            vol.Required(CONF_RANK): number_box(1, 99),
         }
 
     def _shown_of_every_load(self) -> dict[str, Any]:
@@ -526,6 +513,13 @@ class LoadFlow(ConfigSubentryFlow):
                 if load.subentry_id != besides:
                     yield load
 
+    def _owner(self, entity_id: str) -> str | None:
+        """Return the name of the other load that switches this entity, a member of it, or a group that it is in."""
+        wanted = _with_members(self.hass, entity_id)
+        taken = ((load.data.get(CONF_ENTITY), load.title) for load in self._other_loads())
+        owners = (title for other, title in taken if other and wanted & _with_members(self.hass, other))
+        return next(owners, None)
+
     def _ranks(self) -> list[tuple[int, str]]:
         """Return rank and name of the other loads of this meter, the most important first."""
         of_this_meter = self._get_entry().subentries
@@ -546,7 +540,7 @@ class LoadFlow(ConfigSubentryFlow):
         """Return what is known of the meter, and of what the load has already been told of it."""
         entry: P1MeterConfigEntry = self._get_entry()
         memory = await async_memory(self.hass, entry)
-        site = site_config(entry.options)
+        site = site_config(entry.options, memory.profile)
         numbers = {n for n in range(1, 5) if slot_id(ELECTRICITY, f"import_tariff_{n}") in memory.slots}
         tariffs: list[SelectOptionDict] = []
         if len(numbers) > 1 or "tariffs" in self._draft:
@@ -565,6 +559,12 @@ class LoadFlow(ConfigSubentryFlow):
             price_buy="max_price" in self._draft or site.price_buy_entity is not None,
             price_sell="value_per_kwh" in self._draft or site.price_sell_entity is not None,
         )
+
+
+def _with_members(hass: HomeAssistant, entity_id: str) -> set[str]:
+    """Return an entity and, where it is a group, those that it switches."""
+    state = hass.states.get(entity_id)
+    return {entity_id, *(() if state is None else state.attributes.get(ATTR_ENTITY_ID, ()))}
 
 
 def _can_be_switched(hass: HomeAssistant, entity_id: str) -> bool:

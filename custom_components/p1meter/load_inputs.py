@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from .load_settings import LoadConfig, SiteConfig
     from .outputs import Output
 
+# What a power sensor says is not what the load draws beyond these parts of its nominal power: the sensor counts in
+# another unit than it says, or its clamp is on the wrong way round.
+_LEAST: Final = -0.1
+_MOST: Final = 10.0
+# Hundredths of the money that people count in, as units of prices name them.
+_HUNDREDTHS: Final = frozenset({"ct", "c", "cent", "cents", "eurocent", "¢", "p", "öre", "øre"})
 # What a price is per, where it is not per kWh.
 _PER_KILOWATT_HOUR: Final = {"/MWh": 0.001, "/Wh": 1000.0}
 
@@ -47,7 +53,7 @@ class LoadInputs:
             outputs: say whether the loads are on, by id.
         """
         self._hass = hass
-        self._configs = configs
+        self.configs = configs
         self._site = site
         self._outputs = outputs
         self._by_load: dict[str, LoadInput] | None = None
@@ -60,7 +66,7 @@ class LoadInputs:
     def by_load(self) -> Mapping[str, LoadInput]:
         """What is known of each load, by its id. What was once returned does not change."""
         if self._by_load is None:
-            self._by_load = {load: self._input(load, config) for load, config in self._configs.items()}
+            self._by_load = {load: self._input(load, config) for load, config in self.configs.items()}
         return self._by_load
 
     @callback
@@ -68,7 +74,7 @@ class LoadInputs:
         """Look at the entities from now on, until what is returned is called."""
         self._read_prices()
         prices = (self._site.price_buy_entity, self._site.price_sell_entity)
-        own = (entity for config in self._configs.values() for entity in (config.power_entity, config.allowed_entity))
+        own = (entity for config in self.configs.values() for entity in (config.power_entity, config.allowed_entity))
         entities = dict.fromkeys(entity for entity in (*prices, *own) if entity is not None)
         return async_track_state_change_event(self._hass, list(entities), self._changed)
 
@@ -88,7 +94,10 @@ class LoadInputs:
 
     def _input(self, load: str, config: LoadConfig) -> LoadInput:
         on = self._outputs[load].on
-        return LoadInput(on, _watts(self._state(config.power_entity)), self._is_allowed(config.allowed_entity, on=on))
+        power_w = _watts(self._state(config.power_entity))
+        if power_w is not None and not _LEAST <= power_w / config.settings.power_w <= _MOST:
+            power_w = None
+        return LoadInput(on, power_w, self._is_allowed(config.allowed_entity, on=on))
 
     def _is_allowed(self, entity_id: str | None, *, on: bool | None) -> bool:
         if entity_id is None:
@@ -122,9 +131,10 @@ def _watts(state: State | None) -> float | None:
 
 
 def _price(state: State | None) -> float | None:
-    """Return a price per kWh, in the money of the sensor."""
+    """Return a price per kWh, in the money of the sensor: euros where it counts in cents."""
     number = _number(state)
     if number is None or state is None:
         return None
     unit = str(state.attributes.get(ATTR_UNIT_OF_MEASUREMENT, ""))
-    return number * next((factor for per, factor in _PER_KILOWATT_HOUR.items() if unit.endswith(per)), 1.0)
+    money = 0.01 if unit.partition("/")[0].strip().lower() in _HUNDREDTHS else 1.0
+    return number * money * next((factor for per, factor in _PER_KILOWATT_HOUR.items() if unit.endswith(per)), 1.0)

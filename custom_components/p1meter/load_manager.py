@@ -1,6 +1,7 @@
 """Feeds telegrams to the control law, does what it says, and tells what is worth showing of it."""
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,10 +25,10 @@ from .outputs import EntityOutput, GpioOutput, Output
 from .sampling import MeterClock, fuse, later, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from .coordinator import MeterCoordinator
-    from .load_settings import SiteConfig
+    from .load_settings import GpioSettings
     from .loads import Command
     from .meter import Telegram
     from .store import MeterStore
@@ -90,7 +91,7 @@ class LoadManager:
             subentry.subentry_id: load_config(subentry)
             for subentry in self._entry.get_subentries_of_type(SUBENTRY_LOAD)
         }
-        self._site = _site_config(coordinator)
+        self._site = site_config(self._entry.options, coordinator.memory.profile)
         self._fuse: float | None = None
         self._pace = self._measured_pace()
         kept = store.memory.loads
@@ -113,6 +114,8 @@ class LoadManager:
         # The newest telegram: the monotonic clock at its reception, and the meter's time.
         self._heard = -math.inf
         self._wall: datetime | None = None
+        # How far the meter's clock is ahead of ours: its time is known before its first telegram.
+        self._ahead = timedelta(seconds=kept.get("ahead_s", 0.0))
         self._mark = 0.0
         self._complained = -math.inf
         self._running = False
@@ -123,7 +126,7 @@ class LoadManager:
 
     async def async_start(self) -> None:
         """Take the outputs up as they are; the law decides after the first good telegrams."""
-        await _async_relieve(self._hass, self._entry.entry_id, stay=self.configs)
+        await _async_relieve(self._hass, self._entry.entry_id, self.configs)
         self._running = True
         self._store.read_loads = self._state
         for output in self._outputs.values():
@@ -153,10 +156,14 @@ class LoadManager:
             if self.controller.enabled:
                 self._timer = self._hass.loop.call_later(self._coordinator.silent_after, self._make_safe)
 
-    async def async_relieve(self, stay: Iterable[str]) -> None:
-        """Be relieved by another manager, which takes up the outputs of the loads in `stay`; free the others."""
+    async def async_relieve(self, taken_up: Mapping[str, LoadConfig]) -> None:
+        """Be relieved by another manager, which takes up these loads; free the outputs that are none of theirs."""
         self._remove()
-        await self._async_release(set(self.configs) - set(stay))
+        await self._async_release(
+            load
+            for load, config in self.configs.items()
+            if load not in taken_up or not _goes_on(config.output, taken_up[load].output)
+        )
 
     @callback
     def _end(self) -> None:
@@ -185,9 +192,9 @@ class LoadManager:
         lines = [load for load, output in self._outputs.items() if isinstance(output, GpioOutput)]
         for load in lines:
             self._outputs[load].async_stop()
-            if (last := self._last_state(load)) is not None:
+            if (last := self._last_state(load, at_stop=True)) is not None:
                 self._outputs[load].set(last)
-        self._hass.async_create_task(self._async_release(lines), "p1meter releases its lines")
+        self._hass.async_create_task(self._async_release(lines, at_stop=True), "p1meter releases its lines")
 
     @callback
     def _make_safe(self) -> None:
@@ -197,17 +204,19 @@ class LoadManager:
             if not (config.settings.run_when_blind and self.controller.view(load).override):
                 self._outputs[load].set(config.settings.safe_on)
 
-    async def _async_release(self, loads: Iterable[str]) -> None:
-        await asyncio.gather(*(self._outputs[load].async_release(last=self._last_state(load)) for load in loads))
+    async def _async_release(self, loads: Iterable[str], *, at_stop: bool = False) -> None:
+        await asyncio.gather(
+            *(self._outputs[load].async_release(last=self._last_state(load, at_stop=at_stop)) for load in loads)
+        )
 
-    def _last_state(self, load: str) -> bool | None:
-        """Return the state in which a load is left for good; None: as it is."""
+    def _last_state(self, load: str, *, at_stop: bool) -> bool | None:
+        """Return the state in which a load is left, because Home Assistant stops or for good; None: as it is."""
         config = self.configs[load]
         if isinstance(config.output, EntitySettings):
             # What a person has switched is theirs.
             view = self.controller.view(load)
             return None if view.override is not None or not self.controller.enabled else config.settings.safe_on
-        return None if config.output.keep_at_stop else config.settings.safe_on
+        return None if at_stop and config.output.keep_at_stop else config.settings.safe_on
 
     def _make_output(self, load: str, config: LoadConfig) -> Output:
         changed = partial(self._output_changed, load)
@@ -233,8 +242,11 @@ class LoadManager:
             telegram: the newest one.
             wall: the time at its reception, aware.
         """
-        if not self._running:
-            return
+        if self._running:
+            with self._watched():
+                self._use(telegram, wall)
+
+    def _use(self, telegram: Telegram, wall: datetime) -> None:
         at = telegram.received_at
         now = self._now() if at is None else at.monotonic
         inputs = self._inputs
@@ -248,8 +260,8 @@ class LoadManager:
         )
         if taken is None:
             return
-        self._decide(partial(self.controller.step, taken))
-        self._heard, self._wall = now, taken.wall
+        self._heard, self._wall, self._ahead = now, taken.wall, taken.wall - wall
+        self._switch(self.controller.step(taken))
         self._look_at_site(fuse(telegram))
         mark = self._is_mark(wall)
         self._report(now, mark=mark)
@@ -266,10 +278,10 @@ class LoadManager:
     @callback
     def _look(self, now: float) -> None:
         """Let the law look at the clock, and at what a person wants."""
-        if not self._running:
-            return
-        self._decide(partial(self.controller.tick, now, self._time(now)))
-        self._report(now, mark=False)
+        if self._running:
+            with self._watched():
+                self._switch(self.controller.tick(now, self._time(now), self._inputs.by_load))
+                self._report(now, mark=False)
 
     def _now(self) -> float:
         """Return the clock that telegrams are stamped with at their reception, s."""
@@ -278,42 +290,52 @@ class LoadManager:
     def _time(self, now: float) -> datetime:
         """Return the time by the meter's clock, in the home's zone."""
         if self._wall is None:
-            return dt_util.now()
+            return dt_util.as_local(dt_util.utcnow() + self._ahead)
         return dt_util.as_local(later(self._wall, now - self._heard))
 
-    @callback
-    def _decide(self, law: Callable[[], list[Command]]) -> None:
-        """Do what the law says."""
+    @contextmanager
+    def _watched(self) -> Generator[None]:
+        """While this lasts, what goes wrong is treated as a meter that is silent; the meter is read all the same."""
         try:
-            commands = law()
+            yield
         except Exception as err:  # noqa: BLE001 (whatever the reason, nothing may go on unwatched)
             self._failed(err)
-            return
+
+    @callback
+    def _switch(self, commands: list[Command]) -> None:
+        """Do what the law says."""
         if not commands:
             return
         for command in commands:
-            self._outputs[command.load].set(command.on)
+            try:
+                self._outputs[command.load].set(command.on)
+            except Exception as err:  # noqa: BLE001 (one that fails must not keep the others from being shed)
+                self._complain(f"{self.configs[command.load].title} could not be switched", err)
         self._inputs.changed()
         self._store.async_save_soon()
         for command in commands:
             title = self.configs[command.load].title
             _LOGGER.debug("%s: %s (%s %s)", title, command.on, command.reason, command.detail)
-            if command.reason in PROTECTING:
+            if command.reason in PROTECTING and not command.again:
                 kind: Any = command.reason.value
                 self._tell(ProtectionEvent(kind, command.load, title, command.on, facts=command.detail))
 
     @callback
     def _failed(self, error: Exception) -> None:
         """Treat a law that fails as a meter that is silent."""
-        now = self._now()
-        if now - self._complained >= _COMPLAINT_PAUSE:
-            self._complained = now
-            _LOGGER.error("The control of the loads failed: they are put into their safe states", exc_info=error)
+        self._complain("The control of the loads failed: they are put into their safe states", error)
         if self.controller.enabled:
             for load, output in self._outputs.items():
                 if output.on is not None and output.on is not self.configs[load].settings.safe_on:
                     output.set(self.configs[load].settings.safe_on)
             self._inputs.changed()
+
+    def _complain(self, what: str, error: Exception) -> None:
+        """Write what nobody thought of into the log, now and then: a telegram comes every second."""
+        now = self._now()
+        if now - self._complained >= _COMPLAINT_PAUSE:
+            self._complained = now
+            _LOGGER.error("%s", what, exc_info=error)
 
     @callback
     def _look_at_site(self, fuse_a: float | None) -> None:
@@ -398,6 +420,8 @@ class LoadManager:
         changed: Any = settings
         self.configs = {**self.configs, load: replace(config, settings=replace(config.settings, **changed))}
         self.controller.loads = tuple(one.settings for one in self.configs.values())
+        self._inputs.configs = self.configs
+        self._inputs.changed()
         subentry = self._entry.subentries[load]
         with self._coordinator.taking_in():
             self._hass.config_entries.async_update_subentry(
@@ -423,7 +447,7 @@ class LoadManager:
         """Return what is to be shown of a load: its numbers change only when they are worth a row."""
         shown = self._reporters[load].shown
         if shown.on is None and self._wall is None:
-            # The law looks at outputs with the first telegram; a reload is no reason to say that nobody knows.
+            # The law has not looked at it yet; that is no reason to say that nobody knows.
             return replace(shown, on=self._outputs[load].on)
         return shown
 
@@ -489,7 +513,8 @@ class LoadManager:
             gone = tuple(
                 entity_id
                 for entity_id in config.entities
-                if self._hass.states.get(entity_id) is None and registry.async_get(entity_id) is None
+                if self._hass.states.get(entity_id) is None
+                and ((entity := registry.async_get(entity_id)) is None or entity.disabled)
             )
             before, self._gone[load] = self._gone.get(load), gone
             if gone != before:
@@ -516,7 +541,8 @@ class LoadManager:
 
     def _state(self) -> dict[str, Any]:
         """Return what a restart must not lose."""
-        return {"enabled": self.controller.enabled, "law": self.controller.state}
+        ahead_s = round(self._ahead.total_seconds())
+        return {"enabled": self.controller.enabled, "law": self.controller.state, "ahead_s": ahead_s}
 
 
 LEFT_ALONE: HassKey[dict[str, LoadManager]] = HassKey("p1meter_loads_left_alone")
@@ -530,21 +556,21 @@ async def async_start_loads(hass: HomeAssistant, coordinator: MeterCoordinator, 
         await coordinator.loads.async_start()
         coordinator.config_entry.async_on_unload(coordinator.loads.async_stop)
     else:
-        await _async_relieve(hass, coordinator.config_entry.entry_id, stay=())
+        await _async_relieve(hass, coordinator.config_entry.entry_id, {})
 
 
 async def async_remove_loads(hass: HomeAssistant, entry_id: str) -> None:
     """Free the outputs of all loads of an entry that is removed, in their safe states."""
-    await _async_relieve(hass, entry_id, stay=())
+    await _async_relieve(hass, entry_id, {})
 
 
-async def _async_relieve(hass: HomeAssistant, entry_id: str, *, stay: Iterable[str]) -> None:
+async def _async_relieve(hass: HomeAssistant, entry_id: str, taken_up: Mapping[str, LoadConfig]) -> None:
     if (former := hass.data.get(LEFT_ALONE, {}).pop(entry_id, None)) is not None:
-        await former.async_relieve(stay)
+        await former.async_relieve(taken_up)
 
 
-def _site_config(coordinator: MeterCoordinator) -> SiteConfig:
-    """Return what the person chose for the connection, and where they did not, what fits the country."""
-    profile = coordinator.memory.profile
-    usual = {"window_s": profile.demand_window, "demand": "month_peak" if profile.country == "BE" else "off"}
-    return site_config({**usual, **coordinator.config_entry.options})
+def _goes_on(before: GpioSettings | EntitySettings, now: GpioSettings | EntitySettings) -> bool:
+    """Return whether who takes up the one takes up the other: the same entity, or another line, which it replaces."""
+    if isinstance(before, EntitySettings):
+        return before == now
+    return not isinstance(now, EntitySettings)

@@ -19,6 +19,9 @@ _NOISE_W: Final = 20.0
 _NOISE_SHARE: Final = 0.02
 _NOISE_A: Final = 0.2
 
+# What others tell of a permission, or do not.
+_OF_OTHERS: Final = frozenset({"tariff", "price"})
+
 _SITE_POWERS: Final = ("surplus_w", "target_w", "forecast_w", "headroom_w")
 
 
@@ -105,7 +108,9 @@ def _what(view: LoadView) -> tuple[object, ...]:
 
 
 def _why(view: LoadView) -> tuple[object, ...]:
-    return view.reason, view.override, view.override_until
+    # What of the numbers is a text (a time of day) does not change by itself; that one is known at all is news as well.
+    texts = [text for text in view.detail.values() if isinstance(text, str)]
+    return view.reason, view.override, view.override_until, texts, view.detail.keys() & _OF_OTHERS
 
 
 def _with_sums_of(shown: LoadView, live: LoadView) -> LoadView:

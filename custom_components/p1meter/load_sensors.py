@@ -12,10 +12,12 @@ from homeassistant.components.sensor import (
 )
 from homeassistant.const import UnitOfElectricCurrent, UnitOfEnergy, UnitOfPower, UnitOfTime
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
+from .const import DOMAIN
 from .load_entity import LoadEntity, SiteEntity, async_add_loads, async_remove_site
-from .load_words import GROUP, sentence
+from .load_words import GROUP, TARIFF, sentence
 from .loads import FOREVER, Activity, LoadView, Mode, SiteView
 from .words import async_words
 
@@ -161,6 +163,9 @@ _MEASURED: Final = (
 )
 
 
+_OF_DEMAND: Final = ("demand_forecast", "demand_headroom")
+
+
 async def async_add(
     hass: HomeAssistant, entry: P1MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
@@ -168,7 +173,10 @@ async def async_add(
     if (loads := entry.runtime_data.loads) is None:
         async_remove_site(hass, entry)
         return
-    words = await async_words(hass, GROUP)
+    if entry.options.get("demand") == "off":
+        # There may have been a limit until now.
+        async_remove_site(hass, entry, *_OF_DEMAND)
+    words = {**await async_words(hass, GROUP), **await _async_tariffs(hass, entry)}
     async_add_loads(
         entry,
         async_add_entities,
@@ -191,6 +199,14 @@ async def async_add(
 
     add_known()
     entry.async_on_unload(loads.async_add_listener(add_known, None))
+
+
+async def _async_tariffs(hass: HomeAssistant, entry: P1MeterConfigEntry) -> dict[str, str]:
+    """Return what people call the tariffs of their meter, by the keys that a reason knows them by."""
+    texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
+    start = f"component.{DOMAIN}.entity.sensor.tariff.state."
+    words = entry.runtime_data.memory.profile.tariff_words
+    return {f"{TARIFF}{number}": texts[f"{start}{word}"] for number, word in enumerate(words, 1)}
 
 
 class ReasonSensor(LoadEntity, SensorEntity):

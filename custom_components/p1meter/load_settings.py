@@ -4,7 +4,7 @@ A load is a subentry. Its data holds what it is (`kind`), what switches it, its 
 only what is otherwise than that kind has it by default. Times are `HH:MM`.
 """
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import time
 import math
 import re
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigSubentry
 
     from .loads.model import Priority
+    from .meter import Profile
 
 # In a load's data, besides the names of `LoadSettings`.
 CONF_KIND: Final = "kind"
@@ -155,7 +156,7 @@ class SiteConfig:
 
     fuse_a: float | None = None
     fuse_margin_a: float = 1.0
-    demand: Demand = "month_peak"
+    demand: Demand = "off"
     target_w: float | None = None
     target_floor_w: float = 2500.0
     window_s: float = 900.0
@@ -190,9 +191,15 @@ def meter_fuse(sent_a: float | None) -> float | None:
     return None if sent_a is None or not 0 < sent_a < _NOT_SET_A else sent_a
 
 
-def site_config(options: Mapping[str, Any]) -> SiteConfig:
-    """Read the options of a config entry."""
-    return SiteConfig(**{field.name: options[field.name] for field in fields(SiteConfig) if field.name in options})
+def usual_limits(profile: Profile) -> SiteConfig:
+    """Return what holds for the loads of such a meter where the person chose nothing."""
+    return SiteConfig(demand="month_peak" if profile.country == "BE" else "off", window_s=profile.demand_window)
+
+
+def site_config(options: Mapping[str, Any], profile: Profile) -> SiteConfig:
+    """Return the limits of the loads of a meter: what the options of its entry say, and else what is usual."""
+    chosen = {field.name: options[field.name] for field in fields(SiteConfig) if field.name in options}
+    return replace(usual_limits(profile), **chosen)
 
 
 def load_config(subentry: ConfigSubentry) -> LoadConfig:

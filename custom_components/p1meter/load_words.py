@@ -16,14 +16,18 @@ GROUP: Final = "load_reason"
 DECIMAL: Final = "decimal"
 """Key of the word that is the decimal sign."""
 
+TARIFF: Final = "tariff_"
+"""Start of the key of the word for a tariff, before its number, where people there have one."""
+
 SPARSE: Final = {
     reason: f"{reason}_sparse"
     for reason in (
         *(Reason.OVERRIDE_ON, Reason.OVERRIDE_OFF, Reason.LEAVING),
-        *(Reason.SHORT, Reason.TARIFF, Reason.PRICE),
+        *(Reason.SHORT, Reason.TARIFF, Reason.PRICE, Reason.IDLE, Reason.FUSE, Reason.DEMAND),
     )
 }
-"""Keys of the sentences for where a number is not known: what has no end, what has just begun, what nobody tells."""
+"""Keys of the sentences for where a number is not known: what has no end, what has just begun, what nobody tells, a
+limit that is none any more."""
 
 # What is so for less than this (s) is so since just now: "for 0 s" tells nobody anything.
 _JUST_NOW_S: Final = 5.0
@@ -36,12 +40,12 @@ def sentence(words: Mapping[str, str], reason: Reason, detail: Detail) -> str:
     """Return the reason in words.
 
     Args:
-        words: those of `GROUP`, in the language of the reader.
+        words: those of `GROUP`, in the language of the reader, and those for tariffs.
         reason: why the load is as it is.
         detail: the numbers behind the reason; see `Reason`.
     """
     facts = {
-        name: _spoken(name, value, words[DECIMAL])
+        name: words.get(f"{TARIFF}{value}", str(value)) if name == "tariff" else _spoken(name, value, words[DECIMAL])
         for name, value in detail.items()
         if not (name == "since_s" and reason in SPARSE and isinstance(value, int | float) and value < _JUST_NOW_S)
     }

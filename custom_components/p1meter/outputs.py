@@ -168,7 +168,9 @@ class EntityOutput:
     async def async_release(self, *, last: bool | None) -> None:
         """Switch it for the last time, where it is not so already."""
         self.async_stop()
-        if last is not None and is_on(self._hass.states.get(self._entity_id)) is (not last):
+        # What it was told a moment ago may be on its way.
+        now = is_on(self._hass.states.get(self._entity_id)) if self._told is None else self._told
+        if last is not None and now is (not last):
             try:
                 async with asyncio.timeout(_LAST_COMMAND):
                     await self._call(last, Context())
@@ -197,7 +199,9 @@ class EntityOutput:
         self._on_change()
         context = event.context
         somebody = context.user_id is not None or context.parent_id is not None
-        if somebody and context.id not in self._contexts and self._on is not None and before is not None:
+        # An automation that carries our command out has our context above its own.
+        ours = context.id in self._contexts or context.parent_id in self._contexts
+        if somebody and not ours and self._on is not None and before is not None:
             self._on_hand(self._on)
 
 
@@ -299,7 +303,6 @@ class GpioOutput:
                 active_low=settings.active_low,
                 bias=settings.bias,
                 drive=settings.drive,
-                safe=None,
             )
             held = lines[self._load] = HeldLine(line, settings)
         self._held = held
@@ -336,7 +339,7 @@ class GpioOutput:
         held = self._hass.data.get(LINES, {}).pop(self._load, None)
         self._held = None
         if held is not None:
-            await self._hass.async_add_executor_job(_release, held, last)
+            await self._hass.async_add_executor_job(held.line.release, last)
 
     @callback
     def _take(self, other: HeldLine | None) -> None:
@@ -347,7 +350,7 @@ class GpioOutput:
     async def _taking(self, other: HeldLine | None) -> None:
         """Try until the line is ours; `other` is the one that was driven for this load before."""
         if other is not None:
-            await self._hass.async_add_executor_job(_release, other, self._safe)
+            await self._hass.async_add_executor_job(other.line.release, self._safe)
         held = self._held
         pause = _FIRST_PAUSE
         while held is not None:
@@ -388,14 +391,3 @@ def _take_up(line: GpioLine, safe: bool, as_it_is: bool) -> bool:  # noqa: FBT00
         return line.adopt(safe)
     line.open(safe)
     return safe
-
-
-def _release(held: HeldLine, last: bool | None) -> None:  # noqa: FBT001 (an executor takes no keywords)
-    """Set a line, unless `last` is None, and free it. Blocks: not for the event loop."""
-    if last is not None and held.line.is_open:
-        try:
-            held.line.set(last)
-        except GpioError:
-            # Its chip is gone, and the line with it.
-            return
-    held.line.release()

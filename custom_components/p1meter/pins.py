@@ -1,6 +1,8 @@
 """The choice of a GPIO pin in a dialog: all that this computer has, and who has those that are in use."""
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from homeassistant.data_entry_flow import AbortFlow
@@ -77,14 +79,17 @@ async def async_pins(hass: HomeAssistant, ours: str | None) -> Pins:
     promised = _promised(hass)
     named: list[SelectOptionDict] = []
     others: list[SelectOptionDict] = []
+    labels = Counter(chip.label for chip in chips)
     for chip in chips:
+        # Two boards of the same make have the same label.
+        board = chip.label if labels[chip.label] == 1 else f"{chip.label} {Path(chip.path).name}"
         for line in chip.lines:
             pin = pin_of(chip.path, line.number)
-            place = f"{chip.label}, {words['line']} {line.number}"
+            place = f"{board}, {words['line']} {line.number}"
             label = f"{line.name} ({place})" if line.name else place
             if pin != ours and (line.used or pin in promised):
-                holders[pin] = promised.get(pin) or line.consumer or "?"
-                label += f", {words['used']}: {holders[pin]}"
+                holders[pin] = promised.get(pin) or line.consumer or words["unknown"]
+                label += f", {words['used'].format(holder=holders[pin])}"
             (named if line.name else others).append(SelectOptionDict(value=pin, label=label))
     return Pins(SelectSelector(SelectSelectorConfig(options=named + others, mode=SelectSelectorMode.DROPDOWN)), holders)
 

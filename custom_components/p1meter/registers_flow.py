@@ -8,9 +8,6 @@ from homeassistant.components.sensor.const import DEVICE_CLASS_STATE_CLASSES, DE
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
 from homeassistant.const import CONF_CODE, CONF_DEVICE_CLASS, CONF_NAME, CONF_UNIT_OF_MEASUREMENT
 from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -21,6 +18,7 @@ from homeassistant.helpers.selector import (
 import probatio as vol
 
 from .const import CONF_REGISTERS
+from .fields import dropdown, number_box, open_list
 from .known import async_memory, reader_of
 from .meter import REGISTERS, Obis
 from .meter.codes import code as code_of_text
@@ -168,7 +166,7 @@ class RegistersFlow(OptionsFlow):
                 if self._draft[CONF_KIND] == "number":
                     return await self.async_step_register_number()
                 return self._save_register()
-        index: Any = NumberSelector(NumberSelectorConfig(min=0, max=99, step=1, mode=NumberSelectorMode.BOX))
+        index: Any = number_box(0, 99)
         suggested = dict(self._draft)
         if self._draft[CONF_INDEX] < len(values := self._values(self._code)):
             choices = [
@@ -181,11 +179,7 @@ class RegistersFlow(OptionsFlow):
             {
                 vol.Required(CONF_NAME): TextSelector(),
                 vol.Required(CONF_INDEX): index,
-                vol.Required(CONF_KIND): SelectSelector(
-                    SelectSelectorConfig(
-                        options=["number", "text"], translation_key=CONF_KIND, mode=SelectSelectorMode.LIST
-                    )
-                ),
+                vol.Required(CONF_KIND): open_list(["number", "text"], CONF_KIND),
             }
         )
         return self.async_show_form(
@@ -224,20 +218,8 @@ class RegistersFlow(OptionsFlow):
                 vol.Optional(CONF_UNIT_OF_MEASUREMENT): SelectSelector(
                     SelectSelectorConfig(options=list(_UNITS), custom_value=True, mode=SelectSelectorMode.DROPDOWN)
                 ),
-                vol.Optional(CONF_DEVICE_CLASS): SelectSelector(
-                    SelectSelectorConfig(
-                        options=list(_DEVICE_CLASSES),
-                        translation_key=CONF_DEVICE_CLASS,
-                        mode=SelectSelectorMode.DROPDOWN,
-                    )
-                ),
-                vol.Optional(CONF_STATE_CLASS): SelectSelector(
-                    SelectSelectorConfig(
-                        options=list(_STATE_CLASSES),
-                        translation_key=CONF_STATE_CLASS,
-                        mode=SelectSelectorMode.DROPDOWN,
-                    )
-                ),
+                vol.Optional(CONF_DEVICE_CLASS): dropdown(_DEVICE_CLASSES, CONF_DEVICE_CLASS),
+                vol.Optional(CONF_STATE_CLASS): dropdown(_STATE_CLASSES, CONF_STATE_CLASS),
             }
         )
         now: dict[str, Any] = {}

@@ -1,6 +1,6 @@
 """A program that holds one of our lines, switched on, until it is told to go: ``python -m tests.gpio.holder``.
 
-On SIGTERM it dies where it stands, or with ``--orderly`` puts the line into its safe state first.
+On SIGTERM it dies where it stands, or with ``--orderly`` switches the line off first.
 """
 
 import argparse

@@ -17,7 +17,7 @@ PIN = 0
 
 
 def line(chip: SimulatedChip, *, active_low: bool = False) -> GpioLine:
-    return GpioLine(chip.path, PIN, consumer="boiler", active_low=active_low, safe=None)
+    return GpioLine(chip.path, PIN, consumer="boiler", active_low=active_low)
 
 
 def leave(chip: SimulatedChip, *, on: bool, active_low: bool) -> int:
@@ -26,7 +26,7 @@ def leave(chip: SimulatedChip, *, on: bool, active_low: bool) -> int:
     before = line(chip, active_low=active_low)
     before.open(on)
     chip.pull(PIN, up=bool(level))
-    before.release()
+    before.release(last=None)
     assert chip.level(PIN) == level
     return level
 
@@ -45,7 +45,7 @@ def test_a_line_that_kept_its_level_is_adopted(chip: SimulatedChip, *, on: bool,
     assert chip.level(PIN) == level
     after.set(not on)
     assert chip.level(PIN) == 1 - level
-    after.release()
+    after.release(last=None)
 
 
 @pytest.mark.parametrize("otherwise", [True, False])
@@ -61,7 +61,7 @@ def test_what_nobody_drives_is_as_it_is_told(chip: SimulatedChip, *, otherwise: 
         assert taken.adopt(otherwise) is otherwise
     assert set(levels) <= {level}
     assert chip.level(PIN) == level
-    taken.release()
+    taken.release(last=None)
 
 
 def test_a_line_that_is_held_is_not_touched(chip: SimulatedChip) -> None:
@@ -70,7 +70,7 @@ def test_a_line_that_is_held_is_not_touched(chip: SimulatedChip) -> None:
     with driven_levels() as levels:
         assert held.adopt(False) is True  # noqa: FBT003 (on and off are what a line is about)
     assert levels == []
-    held.release()
+    held.release(last=None)
 
 
 def test_what_somebody_has_is_not_adopted(chip: SimulatedChip) -> None:

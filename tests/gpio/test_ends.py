@@ -94,10 +94,10 @@ def test_a_line_that_is_handed_over_does_not_move(chip: SimulatedChip, *, active
         assert chip.level(PIN) == on
     assert set(levels) <= {on}
     # A line that is let go and asked for again falls to its resistor meanwhile: a click.
-    unkept = GpioLine(chip.path, PIN, consumer="p1meter boiler", active_low=active_low, safe=None)
+    unkept = GpioLine(chip.path, PIN, consumer="p1meter boiler", active_low=active_low)
     line.release()
     assert chip.level(PIN) == 1 - on
     unkept.open(on=True)
     assert chip.level(PIN) == on
-    unkept.release()
+    unkept.release(last=None)
     assert chip.level(PIN) == 1 - on

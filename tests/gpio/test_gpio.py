@@ -47,18 +47,20 @@ def test_opening_twice_only_switches(chip: SimulatedChip) -> None:
     assert not info(chip, 0).used
 
 
-@pytest.mark.parametrize(("safe", "driven"), [(False, [1, 0]), (True, [1, 1]), (None, [1])])
-def test_a_line_is_released_in_its_safe_state(chip: SimulatedChip, *, safe: bool | None, driven: list[int]) -> None:
-    line = GpioLine(chip.path, 0, consumer="boiler", safe=safe)
+@pytest.mark.parametrize(("last", "driven"), [(False, [1, 0]), (True, [1, 1]), (None, [1])])
+def test_a_line_is_released_in_the_state_asked_for(
+    chip: SimulatedChip, *, last: bool | None, driven: list[int]
+) -> None:
+    line = GpioLine(chip.path, 0, consumer="boiler")
     line.open(on=False)
     with driven_levels() as levels:
         line.set(on=True)
-        line.release()
+        line.release(last)
     assert levels == driven
     assert not info(chip, 0).used
 
 
-def test_the_safe_state_is_off_also_where_off_is_high(chip: SimulatedChip) -> None:
+def test_unless_asked_for_it_is_released_off_also_where_off_is_high(chip: SimulatedChip) -> None:
     line = GpioLine(chip.path, 0, consumer="boiler", active_low=True)
     line.open(on=True)
     with driven_levels() as levels:
@@ -186,12 +188,12 @@ def test_a_chip_that_is_pulled_out_is_lost_and_can_be_had_again(chip: SimulatedC
     line.release()
 
 
-@pytest.mark.parametrize("safe", [False, None])
-def test_a_chip_that_is_pulled_out_does_not_disturb_the_release(chip: SimulatedChip, *, safe: bool | None) -> None:
-    line = GpioLine(chip.path, 0, consumer="boiler", safe=safe)
+@pytest.mark.parametrize("last", [False, None])
+def test_a_chip_that_is_pulled_out_does_not_disturb_the_release(chip: SimulatedChip, *, last: bool | None) -> None:
+    line = GpioLine(chip.path, 0, consumer="boiler")
     line.open(on=True)
     chip.pull_out()
-    line.release()
+    line.release(last)
     chip.plug()
     line.open(on=True)
     assert chip.level(0) == 1

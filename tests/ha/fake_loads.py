@@ -1,27 +1,25 @@
-"""A manager of loads that shows what a test wants shown, and remembers what it was asked for."""
+"""Loads of a meter, and a manager of them that shows what a test wants shown and remembers what it was asked for."""
 
 from dataclasses import replace
 from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
-from homeassistant.config_entries import ConfigSubentryDataWithId
-from homeassistant.const import CONF_PORT
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from homeassistant.config_entries import ConfigSubentry
 
-from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN, SUBENTRY_LOAD
+from custom_components.p1meter.const import SUBENTRY_LOAD
 from custom_components.p1meter.load_settings import load_config
 from custom_components.p1meter.loads import Activity, LoadView, Mode, Reason, SiteView
-from tests.compose import ELECTRICITY_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from homeassistant.core import CALLBACK_TYPE, HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.p1meter.coordinator import MeterCoordinator
     from custom_components.p1meter.load_manager import LoadManager, ProtectionEvent
-    from tests.simulation.meter import Cable
 
 BOILER = "01BOILER"
 PUMP = "01PUMP"
@@ -75,26 +73,19 @@ SITE_CONTROLS = SiteView(
 )
 
 
-def entry_with_loads(hass: HomeAssistant, cable: Cable) -> MockConfigEntry:
-    """Return the entry of a meter with a boiler and a pump, not set up."""
-    entry = MockConfigEntry(
-        domain=DOMAIN,
-        title="Iskra AM550",
-        unique_id=ELECTRICITY_ID,
-        data={CONF_PORT: str(cable.link), CONF_LINE: "115200 8N1", CONF_PROFILE: "nl5"},
-        subentries_data=[
-            ConfigSubentryDataWithId(
-                data={"kind": "relay", "entity_id": f"input_boolean.{name}", "power_w": power, "rank": rank},
-                subentry_id=load,
-                subentry_type=SUBENTRY_LOAD,
-                title=name.capitalize(),
-                unique_id=None,
-            )
-            for rank, (load, name, power) in enumerate([(BOILER, "boiler", 2000.0), (PUMP, "pump", 1000.0)], 1)
-        ],
+def add_load(hass: HomeAssistant, entry: MockConfigEntry, load: str, title: str, data: dict[str, Any]) -> None:
+    """Add a load, as its dialog does."""
+    subentry = ConfigSubentry(
+        data=MappingProxyType(data), subentry_type=SUBENTRY_LOAD, title=title, unique_id=None, subentry_id=load
     )
-    entry.add_to_hass(hass)
-    return entry
+    hass.config_entries.async_add_subentry(entry, subentry)
+
+
+def add_loads(hass: HomeAssistant, entry: MockConfigEntry, **more: float) -> None:
+    """Add a boiler and a pump on helpers of Home Assistant."""
+    for rank, (load, name, power) in enumerate([(BOILER, "boiler", 2000.0), (PUMP, "pump", 1000.0)], 1):
+        relay = {"kind": "relay", "entity_id": f"input_boolean.{name}", "power_w": power, "rank": rank}
+        add_load(hass, entry, load, name.capitalize(), {**relay, **more})
 
 
 class FakeManager:

@@ -1,14 +1,36 @@
-"""GPIO chips for a machine without any: lines that write down what is done to them."""
+"""GPIO chips for a machine without any: what dialogs find, and lines that write down what is done to them."""
 
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.requirements import RequirementsNotFound
+
 from custom_components.p1meter import outputs
+from custom_components.p1meter.const import DOMAIN
+from custom_components.p1meter.gpio import ChipInfo, GpioError, GpioErrorKind, LineInfo
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     import pytest
 
-    from custom_components.p1meter.gpio import GpioError
+# The boards of two makers: one with names, one without; the kernel has a line, and so has another program.
+CHIPS = [
+    ChipInfo(
+        "/dev/gpiochip0",
+        "pinctrl-bcm2711",
+        (
+            LineInfo(14, None, used=False, consumer=None),
+            LineInfo(26, "GPIO26", used=False, consumer=None),
+            LineInfo(27, "GPIO27", used=True, consumer="relay board"),
+            LineInfo(28, "GPIO28", used=True, consumer=None),
+        ),
+    ),
+    ChipInfo("/dev/gpiochip1", "usb-adapter", (LineInfo(0, "D0", used=False, consumer=None),)),
+]
+# What of `pins` fails, with what, and what a person is told of it.
+UNUSABLE = [
+    ("list_chips", GpioError(GpioErrorKind.DENIED, "Permission denied"), "use the GPIO pins (Permission denied)"),
+    ("async_install_gpiod", RequirementsNotFound(DOMAIN, ["gpiod"]), "cannot be installed on this computer"),
+]
 
 
 class Chip:
@@ -63,10 +85,16 @@ class Line:
         assert self.is_open
         self._do("set", on=on)
 
-    def release(self) -> None:
-        if self.is_open:
-            del self._chip.levels[self._number]
-            self._chip.done.append(f"release {self._number}")
+    def release(self, last: bool | None = False) -> None:  # noqa: FBT001, FBT002 (the interface of a line)
+        if not self.is_open:
+            return
+        if last is not None:
+            try:
+                self.set(last)
+            except GpioError:
+                return
+        del self._chip.levels[self._number]
+        self._chip.done.append(f"release {self._number}")
 
     def _do(self, what: str, *, on: bool) -> None:
         if self._chip.error is not None:

@@ -7,7 +7,6 @@ asked of it here when such a mark was passed; it is the same task, and it tells 
 from datetime import UTC, datetime, timedelta
 import logging
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 from homeassistant.components.energy.data import async_get_manager
 from homeassistant.components.recorder.statistics import statistics_during_period
@@ -26,7 +25,7 @@ from tests.compose import nl5
 from .conftest import WallClock, get, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator
 
     from homeassistant.components.repairs.issue_handler import RepairsFlowManager
     from homeassistant.core import HomeAssistant
@@ -44,21 +43,6 @@ GAS = "sensor.gas_meter_gas"
 LOW = "sensor.iskra_am550_import_low_tariff"
 IMPORT = "sensor.iskra_am550_import"
 EXPORT_LOW = "sensor.iskra_am550_export_low_tariff"
-
-
-@pytest.fixture
-def wall_clock(wall_clock: WallClock) -> Generator[WallClock]:
-    """The time of day stands still, also for the stamps of states; noon UTC.
-
-    Long ago: the recorder has started already, and what is over by its own clock it takes as summed up.
-    """
-    wall_clock.now = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
-
-    def now() -> float:
-        return wall_clock.now.timestamp()
-
-    with patch("time.time", now), patch("homeassistant.helpers.entity.timer", now):
-        yield wall_clock
 
 
 class House:
@@ -136,11 +120,11 @@ class House:
 
 @pytest.fixture
 async def house(
-    hass: HomeAssistant, wall_clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp
+    hass: HomeAssistant, recorders_clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp
 ) -> AsyncGenerator[House]:
     """A house at noon; nothing was said yet."""
     assert await async_setup_component(hass, "repairs", {})
-    house = House(hass, wall_clock, entry, say, set_up)
+    house = House(hass, recorders_clock, entry, say, set_up)
     yield house
     await house.off()
 

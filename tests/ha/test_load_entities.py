@@ -16,8 +16,8 @@ from custom_components.p1meter.const import DOMAIN
 from custom_components.p1meter.load_manager import ProtectionEvent
 from custom_components.p1meter.loads import FOREVER, Activity, Alarm, Mode, Reason
 
-from .conftest import get, shown
-from .fake_loads import BOILER, NOTHING_KNOWN, PUMP, RUNS, SITE_CONTROLS, SITE_WAITS, FakeManager, entry_with_loads
+from .conftest import act, get, shown
+from .fake_loads import BOILER, NOTHING_KNOWN, PUMP, RUNS, SITE_CONTROLS, SITE_WAITS
 from .test_translations import ENGLISH, ICONS
 
 if TYPE_CHECKING:
@@ -27,31 +27,9 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from tests.simulation.meter import Cable
-
-    from .conftest import SetUp
+    from .fake_loads import FakeManager
 
 REASON = "sensor.boiler_reason"
-
-
-@pytest.fixture
-def entry(hass: HomeAssistant, cable: Cable) -> MockConfigEntry:
-    """A meter with two loads."""
-    return entry_with_loads(hass, cable)
-
-
-@pytest.fixture
-async def loads(entry: MockConfigEntry, set_up: SetUp, monkeypatch: pytest.MonkeyPatch) -> FakeManager:
-    """The meter is set up, and nothing is known of its loads."""
-    manager = FakeManager(entry)
-    monkeypatch.setattr("custom_components.p1meter.async_start_loads", manager.async_stand_in)
-    await set_up()
-    return manager
-
-
-async def act(hass: HomeAssistant, domain: str, action: str, entity_id: str, **data: Any) -> None:
-    """Do what a click does."""
-    await hass.services.async_call(domain, action, {"entity_id": entity_id, **data}, blocking=True)
 
 
 def of_load(hass: HomeAssistant) -> dict[str, tuple[Any, ...]]:
@@ -170,7 +148,10 @@ async def test_the_reason_is_told_in_the_language_of_this_home(
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
     state = get(hass, REASON)
-    assert (state.state, state.attributes["code"]) == ("uit: L2 op 24,6 van 25 A", "fuse_headroom")
+    assert (state.state, state.attributes["code"]) == (
+        "wacht: L2 op 24,6 van 25 A, geen ruimte ervoor",
+        "fuse_headroom",
+    )
 
 
 def test_what_begins_anew_says_when_it_began(hass: HomeAssistant, loads: FakeManager) -> None:
@@ -271,6 +252,35 @@ async def test_what_the_connection_has_is_shown_once_it_is_known(hass: HomeAssis
     assert {get(hass, f"{start}{name}").state for name in (*measured, *phases[:2])} == {STATE_UNAVAILABLE}
 
 
+async def test_what_belongs_to_a_limit_goes_with_it(
+    hass: HomeAssistant, entry: MockConfigEntry, loads: FakeManager
+) -> None:
+    loads.show_site(SITE_CONTROLS)
+    await hass.async_block_till_done()
+    loads.show_site(replace(SITE_CONTROLS, target_w=None, forecast_w=None, headroom_w=None))
+    hass.config_entries.async_update_entry(entry, options={"demand": "off"})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert hass.states.get("sensor.iskra_am550_demand_forecast") is None
+    assert hass.states.get("sensor.iskra_am550_demand_headroom") is None
+    # All else stays.
+    assert hass.states.get("sensor.iskra_am550_surplus_for_loads") is not None
+
+
+async def test_a_tariff_is_called_as_people_call_it(
+    hass: HomeAssistant, entry: MockConfigEntry, loads: FakeManager
+) -> None:
+    waits = replace(RUNS, on=False, activity=Activity.OFF, reason=Reason.TARIFF, detail={"tariff": 2})
+    hass.config.language = "nl"
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    loads.show(BOILER, waits)
+    assert get(hass, REASON).state == "wacht: mag niet starten in tarief Normaal"
+    # Nobody there has a word for a third one.
+    loads.show(BOILER, replace(waits, detail={"tariff": 3}))
+    assert get(hass, REASON).state == "wacht: mag niet starten in tarief 3"
+
+
 async def test_what_few_want_is_disabled(hass: HomeAssistant, entry: MockConfigEntry, loads: FakeManager) -> None:
     loads.show_site(SITE_CONTROLS)
     await hass.async_block_till_done()
@@ -316,8 +326,8 @@ async def test_all_control_is_switched_off_and_on(hass: HomeAssistant, loads: Fa
             {"event_type": "shed_fuse", "load": "Boiler", "phase": 1, "current_a": 27.8, "fuse_a": 25.0},
         ),
         (
-            ProtectionEvent("demand", BOILER, "Boiler", on=False, facts={"forecast_w": 2652.44, "target_w": 2500.0}),
-            {"event_type": "shed_demand", "load": "Boiler", "forecast_w": 2652.4, "target_w": 2500.0},
+            ProtectionEvent("demand", BOILER, "Boiler", on=False, facts={"remaining_s": 652.44, "target_w": 2500.0}),
+            {"event_type": "shed_demand", "load": "Boiler", "remaining_s": 652.4, "target_w": 2500.0},
         ),
         (
             ProtectionEvent("stale", BOILER, "Boiler", on=False, facts={"silent_s": 10.0}),

@@ -9,22 +9,21 @@ from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, ConfigSube
 from homeassistant.const import CONF_PORT
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-from homeassistant.requirements import RequirementsNotFound
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN
-from custom_components.p1meter.gpio import GpioBias, GpioDrive, GpioError, GpioErrorKind
+from custom_components.p1meter.gpio import ChipInfo, GpioBias, GpioDrive, LineInfo
 from custom_components.p1meter.load_settings import EntitySettings, GpioSettings, LoadConfig, load_config
 from custom_components.p1meter.loads import LoadSettings
 from tests.compose import nl5
 
 from .dialogs import ENGLISH, FOLDER, said
-from .test_options_flow import CHIPS, choices, suggested
+from .fake_loads import add_load
+from .forms import choices, suggested
+from .pins import UNUSABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from homeassistant.config_entries import SubentryFlowResult
     from homeassistant.core import HomeAssistant
 
@@ -112,13 +111,6 @@ def boiler(hass: HomeAssistant) -> str:
     """A switch in Home Assistant."""
     hass.states.async_set("switch.boiler", "off", {"friendly_name": "Boiler in the attic"})
     return "switch.boiler"
-
-
-@pytest.fixture
-def board() -> Generator[None]:
-    """A computer with GPIO chips."""
-    with patch("custom_components.p1meter.pins.list_chips", return_value=CHIPS):
-        yield
 
 
 @pytest.fixture
@@ -218,6 +210,20 @@ async def test_a_pin_that_was_given_away_is_refused_with_the_name_of_who_has_it(
     assert complaint(form).startswith("That pin is in use by Meter.")
 
 
+async def test_two_boards_of_the_same_make_are_told_apart(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    chips = [
+        ChipInfo(f"/dev/gpiochip{number}", label, (LineInfo(0, None, used=False, consumer=None),))
+        for number, label in enumerate(("pinctrl-bcm2711", "mcp23017", "mcp23017"))
+    ]
+    with patch("custom_components.p1meter.pins.list_chips", return_value=chips):
+        form = await begin(hass, entry, "gpio")
+    assert options(form, "pin") == {
+        "/dev/gpiochip0:0": "pinctrl-bcm2711, line 0",
+        "/dev/gpiochip1:0": "mcp23017 gpiochip1, line 0",
+        "/dev/gpiochip2:0": "mcp23017 gpiochip2, line 0",
+    }
+
+
 async def test_a_computer_without_pins(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     # Whatever machine the test runs on.
     with patch("custom_components.p1meter.gpio._DEVICES", FOLDER):
@@ -226,13 +232,7 @@ async def test_a_computer_without_pins(hass: HomeAssistant, entry: MockConfigEnt
     assert said(result, FLOW).startswith("This computer has no GPIO pins")
 
 
-@pytest.mark.parametrize(
-    ("where", "error", "sentence"),
-    [
-        ("list_chips", GpioError(GpioErrorKind.DENIED, "Permission denied"), "use the GPIO pins (Permission denied)"),
-        ("async_install_gpiod", RequirementsNotFound(DOMAIN, ["gpiod"]), "cannot be installed on this computer"),
-    ],
-)
+@pytest.mark.parametrize(("where", "error", "sentence"), UNUSABLE)
 async def test_pins_that_cannot_be_used_are_explained(
     hass: HomeAssistant, entry: MockConfigEntry, where: str, error: Exception, sentence: str
 ) -> None:
@@ -252,6 +252,19 @@ async def test_what_another_load_uses_is_refused_with_its_name(
     form = await fill_in(hass, form, entity_id="input_boolean.second")
     await fill_in(hass, form)
     assert load(entry, "Second").output == EntitySettings("input_boolean.second")
+
+
+@pytest.mark.parametrize("entity_id", ["switch.both", "switch.left"])
+async def test_a_group_and_what_is_in_it_are_not_two_loads(
+    hass: HomeAssistant, entry: MockConfigEntry, entity_id: str
+) -> None:
+    """What both draw would count twice."""
+    hass.states.async_set("switch.left", "off")
+    hass.states.async_set("switch.both", "off", {"entity_id": ["switch.left", "switch.right"]})
+    other = ({"switch.both", "switch.left"} - {entity_id}).pop()
+    add_load(hass, entry, "01HEATER", "Heater", {"kind": "relay", "power_w": 2000.0, "rank": 1, "entity_id": other})
+    form = await fill_in(hass, await begin(hass, entry, "entity"), entity_id=entity_id, power=2000)
+    assert complaint(form) == "That is switched by the load Heater already. Choose something else."
 
 
 async def test_what_we_made_ourselves_is_refused(hass: HomeAssistant, entry: MockConfigEntry, boiler: str) -> None:
@@ -346,8 +359,12 @@ async def test_the_rank_comes_after_those_that_are_there(
 
 async def test_a_power_that_makes_no_sense_is_refused(hass: HomeAssistant, entry: MockConfigEntry, boiler: str) -> None:
     form = await begin(hass, entry, "entity")
+    # In our words: those of the field are English everywhere.
+    for power in (0, 9):
+        form = await fill_in(hass, form, entity_id=boiler, power=power)
+        assert complaint(form).startswith("Fill in its power")
     with pytest.raises(InvalidData):
-        await fill_in(hass, form, entity_id=boiler, power=0)
+        await fill_in(hass, form, power=30001)
 
 
 # --- the second page --------------------------------------------------------------------------------------------------

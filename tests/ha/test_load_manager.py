@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState, ConfigSubentry
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Context, CoreState, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.p1meter import coordinator as coordinator_module, load_manager
-from custom_components.p1meter.const import CONF_INTERVAL, DOMAIN, SUBENTRY_LOAD, issue_id
+from custom_components.p1meter.const import CONF_INTERVAL, DOMAIN, issue_id
 from custom_components.p1meter.gpio import GpioError, GpioErrorKind
 from custom_components.p1meter.load_manager import LEFT_ALONE, ProtectionEvent
 from custom_components.p1meter.loads import FOREVER, Activity, Alarm, Command, Mode, Reason
@@ -25,7 +25,7 @@ from tests.compose import nl5
 
 from .appliances import add
 from .conftest import read, until
-from .fake_loads import NOTHING_KNOWN, SITE_WAITS
+from .fake_loads import NOTHING_KNOWN, SITE_WAITS, add_load
 from .pins import Chip
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from custom_components.p1meter.coordinator import MeterCoordinator
     from custom_components.p1meter.load_manager import LoadManager
-    from custom_components.p1meter.loads import LoadSettings, LoadView, Sample, Site, SiteView
+    from custom_components.p1meter.loads import LoadInput, LoadSettings, LoadView, Sample, Site, SiteView
 
     from .appliances import Device
     from .conftest import Say, SetUp, WallClock
@@ -61,6 +61,7 @@ class Law:
         self.enabled = True
         self.samples: list[Sample] = []
         self.ticks: list[tuple[float, datetime]] = []
+        self.seen: Mapping[str, LoadInput] | None = None
         self.overrides: list[tuple[str, bool | None, datetime]] = []
         self.hands: list[tuple[str, bool]] = []
         self.views: dict[str, LoadView] = {load.id: NOTHING_KNOWN for load in self.loads}
@@ -73,8 +74,9 @@ class Law:
         self.samples.append(sample)
         return self._says()
 
-    def tick(self, now: float, wall: datetime) -> list[Command]:
+    def tick(self, now: float, wall: datetime, loads: Mapping[str, LoadInput] | None = None) -> list[Command]:
         self.ticks.append((now, wall))
+        self.seen = loads
         return self._says()
 
     def override(self, load: str, on: bool | None, until: datetime) -> None:  # noqa: FBT001 (as it is)
@@ -122,11 +124,6 @@ def with_loads(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """The person has added a boiler on a relay, and a pump."""
     for load, title, data in ((BOILER, "Boiler", RELAY), (PUMP, "Pump", PLUG)):
         add_load(hass, entry, load, title, data)
-
-
-def add_load(hass: HomeAssistant, entry: MockConfigEntry, load: str, title: str, data: dict[str, Any]) -> None:
-    subentry = ConfigSubentry(data=data, subentry_type=SUBENTRY_LOAD, title=title, unique_id=None, subentry_id=load)  # type: ignore[arg-type]  # it wraps the dict by itself
-    hass.config_entries.async_add_subentry(entry, subentry)
 
 
 def change(hass: HomeAssistant, entry: MockConfigEntry, load: str, **data: Any) -> None:
@@ -243,6 +240,21 @@ async def test_while_no_telegram_comes_the_law_looks_at_the_clock(monkeypatch: p
     assert wall.tzinfo is newest.wall.tzinfo
 
 
+@pytest.mark.usefixtures("meter", "chip")
+async def test_before_the_first_telegram_it_is_as_late_as_the_meter_says(
+    hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock is off by hours, and hands and days go by it: they must not end because the entry is reloaded."""
+    monkeypatch.setattr(load_manager, "_TICK", 0.05)
+    newest = Law.newest.samples[-1].wall
+    assert abs(newest - dt_util.utcnow()) > timedelta(minutes=10)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    law = Law.newest
+    await until(lambda: bool(law.ticks))
+    assert law.samples == []
+    assert timedelta(seconds=-1) <= law.ticks[0][1] - newest < timedelta(minutes=1)
+
+
 async def test_a_law_that_fails_leaves_nothing_on(
     say: Say, meter: MeterCoordinator, chip: Chip, pump: Device, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -255,6 +267,34 @@ async def test_a_law_that_fails_leaves_nothing_on(
     await until(lambda: not pump.on)
     assert caplog.text.count("The control of the loads failed") == 1
     # The meter goes on.
+    assert meter.readings["electricity_power"].value == 2000
+
+
+async def test_an_output_that_fails_does_not_keep_the_others_from_being_shed(
+    say: Say, loads: LoadManager, meter: MeterCoordinator, pump: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Law.newest.says = [on(BOILER), on(PUMP)]
+    await say(nl5())
+    await until(lambda: pump.on)
+
+    def fail(_on: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(loads._outputs[BOILER], "set", fail)
+    Law.newest.says = [off(BOILER), off(PUMP)]
+    await say(nl5({"1-0:1.7.0": "(02.000*kW)"}))
+    await until(lambda: not pump.on)
+    assert meter.readings["electricity_power"].value == 2000
+
+
+async def test_a_view_that_fails_does_not_keep_the_meter_from_being_read(
+    say: Say, loads: LoadManager, meter: MeterCoordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_now: float, *, mark: bool) -> None:
+        raise RuntimeError(f"nobody thought of this ({mark})")
+
+    monkeypatch.setattr(loads, "_report", fail)
+    await say(nl5({"1-0:1.7.0": "(02.000*kW)"}))
     assert meter.readings["electricity_power"].value == 2000
 
 
@@ -288,11 +328,34 @@ async def test_the_loads_own_sensors(hass: HomeAssistant, entry: MockConfigEntry
 
 
 @pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("20", 20000.0),
+        ("-0.01", -10.0),
+        # It says kW and counts in W; its clamp is on the wrong way round.
+        ("1950", None),
+        ("-1.95", None),
+    ],
+)
+async def test_a_power_that_the_load_cannot_draw_is_not_believed(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say, state: str, expected: float | None
+) -> None:
+    """The boiler has 2000 W: ten times as much may be, for a label may be wrong, and a little less than nothing."""
+    change(hass, entry, BOILER, power_entity="sensor.boiler")
+    await set_up()
+    hass.states.async_set("sensor.boiler", state, {"unit_of_measurement": "kW"})
+    await say(nl5())
+    assert known(BOILER)[0] == expected
+
+
+@pytest.mark.parametrize(
     ("state", "unit", "expected"),
     [
         ("0.31", "EUR/kWh", 0.31),
         ("-45.5", "EUR/MWh", -0.0455),
         ("0.0003", "EUR/Wh", 0.3),
+        ("28.5", "ct/kWh", 0.285),
+        ("28.5", "Cent / kWh", 0.285),
         ("0.31", None, 0.31),
         ("unknown", "EUR/kWh", None),
         ("cheap", None, None),
@@ -501,6 +564,37 @@ async def test_a_line_may_stay_as_it_is_at_a_stop(
     assert chip.done == ["open 17 off", "set 17 on", "release 17"]
 
 
+async def test_one_that_may_stay_at_a_stop_is_safe_when_it_is_removed(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, chip: Chip, say: Say
+) -> None:
+    change(hass, entry, BOILER, keep_at_stop=True)
+    await set_up()
+    await until(lambda: 17 in chip.levels)
+    Law.newest.says = [on(BOILER)]
+    await say(nl5())
+    chip.done.clear()
+    hass.config_entries.async_remove_subentry(entry, BOILER)
+    await hass.async_block_till_done()
+    assert chip.done == ["set 17 off", "release 17"]
+
+
+@pytest.mark.usefixtures("both_on")
+async def test_a_load_that_is_switched_by_something_else_from_now_on_leaves_nothing_on(
+    hass: HomeAssistant, entry: MockConfigEntry, chip: Chip, pump: Device
+) -> None:
+    other = await add(hass, "switch.other")
+    wired = {key: value for key, value in RELAY.items() if key not in {"chip", "line"}}
+    boiler, plug = entry.subentries[BOILER], entry.subentries[PUMP]
+    hass.config_entries.async_update_subentry(entry, boiler, data={**wired, "entity_id": "switch.other"})
+    await hass.async_block_till_done()
+    assert chip.done == ["set 17 off", "release 17"]
+    hass.config_entries.async_update_subentry(entry, plug, data={**plug.data, "entity_id": "switch.third"})
+    await hass.async_block_till_done()
+    assert pump.told == [False]
+    # What it is switched by now is for the law to decide.
+    assert other.told == []
+
+
 @pytest.mark.usefixtures("both_on")
 async def test_what_is_unloaded_is_safe_after_a_stop_too(
     hass: HomeAssistant, entry: MockConfigEntry, chip: Chip
@@ -555,7 +649,12 @@ async def test_what_was_learned_is_kept(
 ) -> None:
     Law.newest.state = {"learned": 2}
     await meter._store.async_save()
-    assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["loads"] == {"enabled": True, "law": {"learned": 2}}
+    assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["loads"] == {
+        "enabled": True,
+        "law": {"learned": 2},
+        # What the telegram says to be the time.
+        "ahead_s": round((Law.newest.samples[-1].wall - dt_util.utcnow()).total_seconds()),
+    }
 
 
 # --- What a person has to know ---------------------------------------------------------------------------------------
@@ -685,8 +784,13 @@ async def test_what_is_gone_is_one_repair(
             loads._look_for_entities(dt_util.utcnow())
         return issues(hass)
 
-    # Without a state, but somebody knows them: their integration may be starting, or they are disabled.
+    # Without a state, but somebody knows them: their integration may be starting.
     assert look(3) == {}
+    # Disabled, it will not come by itself.
+    registered.async_update_entity("sensor.watts", disabled_by=er.RegistryEntryDisabler.USER)
+    assert look(2).keys() == {"load_entity_missing"}
+    registered.async_update_entity("sensor.watts", disabled_by=None)
+    assert look(1) == {}
     registered.async_remove("sensor.watts")
     # A helper that is just being read anew is gone for a moment only.
     assert look(1) == {}
@@ -720,6 +824,10 @@ async def test_protection_is_told(loads: LoadManager, say: Say) -> None:
         ProtectionEvent("fuse", BOILER, "Boiler", on=False, facts={"current_a": 27.8}),
         ProtectionEvent("alarm_started", alarm=Alarm.FUSE_HELPLESS),
     ]
+    await say(nl5())
+    assert len(told) == 2
+    # The relay did not obey: it is told once more, the person is not.
+    law.says = [replace(off(BOILER, Reason.FUSE, current_a=27.8), again=True)]
     await say(nl5())
     assert len(told) == 2
     law.site_is = SITE_WAITS

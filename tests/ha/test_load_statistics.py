@@ -6,7 +6,6 @@ The clock stands still between two states. The recorder is asked to sum up what 
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 from homeassistant.components.energy.data import async_get_manager
 from homeassistant.components.energy.validate import async_validate
@@ -17,17 +16,13 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
-from .fake_loads import BOILER, RUNS, FakeManager, entry_with_loads
+from .fake_loads import BOILER, RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from homeassistant.core import HomeAssistant
-    from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from tests.simulation.meter import Cable
-
-    from .conftest import SetUp, WallClock
+    from .conftest import WallClock
+    from .fake_loads import FakeManager
 
 pytestmark = pytest.mark.recorder
 
@@ -35,34 +30,10 @@ ENERGY = "sensor.boiler_energy_today"
 
 
 @pytest.fixture
-def wall_clock(wall_clock: WallClock) -> Generator[WallClock]:
-    """The time of day stands still, also for the stamps of states.
-
-    Long ago: the recorder has started already, and what is over by its own clock it takes as summed up.
-    """
-    # Los Angeles: just before four in the morning, when the day of a load ends.
-    wall_clock.now = datetime(2026, 2, 7, 11, 57, tzinfo=UTC)
-
-    def now() -> float:
-        return wall_clock.now.timestamp()
-
-    with patch("time.time", now), patch("homeassistant.helpers.entity.timer", now):
-        yield wall_clock
-
-
-@pytest.fixture
-def entry(hass: HomeAssistant, cable: Cable) -> MockConfigEntry:
-    """A meter with two loads."""
-    return entry_with_loads(hass, cable)
-
-
-@pytest.fixture
-async def loads(entry: MockConfigEntry, set_up: SetUp, monkeypatch: pytest.MonkeyPatch) -> FakeManager:
-    """The meter is set up, and nothing is known of its loads."""
-    manager = FakeManager(entry)
-    monkeypatch.setattr("custom_components.p1meter.async_start_loads", manager.async_stand_in)
-    await set_up()
-    return manager
+def clock(recorders_clock: WallClock) -> WallClock:
+    """In Los Angeles it is just before four in the morning, when the day of a load ends."""
+    recorders_clock.now = datetime(2026, 2, 7, 11, 57, tzinfo=UTC)
+    return recorders_clock
 
 
 async def sum_up(hass: HomeAssistant, clock: WallClock) -> None:
@@ -74,14 +45,14 @@ async def sum_up(hass: HomeAssistant, clock: WallClock) -> None:
     await async_wait_recording_done(hass)
 
 
-async def test_the_turn_of_the_day(hass: HomeAssistant, wall_clock: WallClock, loads: FakeManager) -> None:
+async def test_the_turn_of_the_day(hass: HomeAssistant, clock: WallClock, loads: FakeManager) -> None:
     today = replace(RUNS, day=date(2026, 2, 6), sun_wh=0.0)
     # By the five-minute marks, with a boiler of 1.2 kW that runs on and an evening in which the meter was silent: the
     # first value of the new day is above the last one of the old.
     used = [(date(2026, 2, 6), 100.0), (date(2026, 2, 6), 120.0), (date(2026, 2, 7), 130.0), (date(2026, 2, 7), 230.0)]
     for day, grid_wh in used:
         loads.show(BOILER, replace(today, day=day, grid_wh=grid_wh))
-        await sum_up(hass, wall_clock)
+        await sum_up(hass, clock)
     rows = await get_instance(hass).async_add_executor_job(
         lambda: statistics_during_period(
             hass, datetime(2026, 2, 7, tzinfo=UTC), None, {ENERGY}, "5minute", {"energy": "Wh"}, {"sum"}
@@ -92,12 +63,12 @@ async def test_the_turn_of_the_day(hass: HomeAssistant, wall_clock: WallClock, l
 
 
 async def test_the_energy_dashboard_takes_it_as_an_individual_device(
-    hass: HomeAssistant, wall_clock: WallClock, loads: FakeManager
+    hass: HomeAssistant, clock: WallClock, loads: FakeManager
 ) -> None:
     loads.show(BOILER, RUNS)
     assert await async_setup_component(hass, "energy", {})
     manager = await async_get_manager(hass)
     await manager.async_update({"energy_sources": [], "device_consumption": [{"stat_consumption": ENERGY}]})
-    await sum_up(hass, wall_clock)
+    await sum_up(hass, clock)
     found = (await async_validate(hass)).as_dict()
     assert found["device_consumption"] == [[]]

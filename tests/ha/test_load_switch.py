@@ -12,14 +12,12 @@ import pytest
 
 from tests.compose import nl5
 
-from .conftest import get
-from .fake_loads import BOILER, PUMP, entry_with_loads
+from .conftest import act, get
+from .fake_loads import BOILER, PUMP, add_loads
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
-
-    from tests.simulation.meter import Cable
 
     from .conftest import Say, SetUp
 
@@ -73,20 +71,11 @@ class House:
 
 
 @pytest.fixture
-async def entry(hass: HomeAssistant, cable: Cable) -> MockConfigEntry:
+async def entry(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
     """A meter with two loads on helpers, which need no patience: a start costs nothing, and they draw at once."""
     assert await async_setup_component(hass, "input_boolean", {"input_boolean": {"boiler": {}, "pump": {}}})
-    entry = entry_with_loads(hass, cable)
-    eager = dict.fromkeys(("start_cost_wh", "stop_cost_wh", "min_on_s", "latency_s", "ramp_s"), 0.0)
-    for subentry in list(entry.subentries.values()):
-        hass.config_entries.async_update_subentry(entry, subentry, data={**subentry.data, **eager})
+    add_loads(hass, entry, start_cost_wh=0.0, stop_cost_wh=0.0, min_on_s=0.0, latency_s=0.0, ramp_s=0.0)
     return entry
-
-
-async def act(hass: HomeAssistant, domain: str, action: str, entity_id: str, **data: str | float) -> None:
-    """Do what a click does."""
-    await hass.services.async_call(domain, action, {"entity_id": entity_id, **data}, blocking=True)
-    await hass.async_block_till_done()
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ DETAILS: dict[Reason, dict[str, Any]] = {
     Reason.STALE: {"silent_s": 12.3},
     Reason.FUSE: {"phase": 1, "current_a": 27.84, "fuse_a": 25.0, "remaining_s": 300.0},
     Reason.FUSE_HEADROOM: {"phase": 2, "current_a": 24.6, "fuse_a": 25.0},
-    Reason.DEMAND: {"forecast_w": 2652.4, "target_w": 2500.0, "remaining_s": 200.0},
-    Reason.DEMAND_HEADROOM: {"forecast_w": 2652.4, "target_w": 2500.0, "remaining_s": 200.0},
+    Reason.DEMAND: {"target_w": 2500.0, "remaining_s": 200.0},
+    Reason.DEMAND_HEADROOM: {"target_w": 2500.0, "remaining_s": 200.0},
     Reason.TARIFF: {"tariff": 1},
     Reason.PRICE: {"price": 0.3149, "max_price": 0.2},
     Reason.WINDOW: {"starts_at": "13:30"},
@@ -84,16 +84,20 @@ EXAMPLES = [
     ("nl", Reason.SHORT, "wacht: al 3 min 340 W te weinig"),
     ("fr", Reason.SHORT, "attend : il manque 340 W depuis 3 min"),
     ("de", Reason.SHORT, "wartet: seit 3 min fehlen 340 W"),
-    ("en", Reason.FUSE_HEADROOM, "off: L2 at 24.6 of 25 A"),
-    ("nl", Reason.FUSE_HEADROOM, "uit: L2 op 24,6 van 25 A"),
-    ("fr", Reason.FUSE_HEADROOM, "arrêt : L2 à 24,6 sur 25 A"),
-    ("de", Reason.FUSE_HEADROOM, "aus: L2 bei 24,6 von 25 A"),
+    ("en", Reason.FUSE_HEADROOM, "waits: L2 at 24.6 of 25 A, no room for it"),
+    ("nl", Reason.FUSE_HEADROOM, "wacht: L2 op 24,6 van 25 A, geen ruimte ervoor"),
+    ("fr", Reason.FUSE_HEADROOM, "attend : L2 à 24,6 sur 25 A, pas assez de place"),
+    ("de", Reason.FUSE_HEADROOM, "wartet: L2 bei 24,6 von 25 A, kein Platz dafür"),
     ("en", Reason.FUSE, "off for 5 min: L1 at 27.8 of 25 A"),
     ("nl", Reason.FUSE, "nog 5 min uit: L1 op 27,8 van 25 A"),
-    ("en", Reason.DEMAND, "off for 4 min: peak at 2650 of 2500 W"),
-    ("fr", Reason.DEMAND_HEADROOM, "attend : la pointe serait à 2650 sur 2500 W, encore 4 min"),
+    ("en", Reason.DEMAND, "off for 4 min: keeps the peak under 2500 W"),
+    ("nl", Reason.DEMAND, "nog 4 min uit: houdt de piek onder 2500 W"),
+    ("en", Reason.DEMAND_HEADROOM, "waits: would bring the peak too close to 2500 W, 4 min to go"),
+    ("fr", Reason.DEMAND_HEADROOM, "attend : amènerait la pointe trop près de 2500 W, encore 4 min"),
     ("en", Reason.STALE, "safe state: no data from the meter for 10 s"),
     ("en", Reason.PRICE, "waits: price 0.315, at most 0.20"),
+    # In which one it waits, not for which one.
+    ("en", Reason.TARIFF, "waits: may not start in tariff 1"),
     ("de", Reason.PRICE, "wartet: Preis 0,315, höchstens 0,20"),
     ("nl", Reason.WINDOW, "wacht: mag starten vanaf 13:30"),
     ("en", Reason.MAX_RUN, "off: has run for 1 h 30 min today, that is enough"),
@@ -101,7 +105,7 @@ EXAMPLES = [
     ("en", Reason.DEADLINE, "must run 40 min more by 22:00"),
     ("en", Reason.SUN, "on: the sun covers 80%"),
     ("fr", Reason.SUN, "marche : le soleil couvre 80 %"),
-    ("en", Reason.GATHERING, "waits: enough sun, starts in 30 s if it lasts"),
+    ("en", Reason.GATHERING, "waits: enough sun, starts in 30 s at the earliest"),
     ("en", Reason.LEAVING, "on: 1300 W short, stops in 15 s if it lasts"),
     ("en", Reason.MIN_ON, "on: for at least 45 s more"),
     ("en", Reason.MIN_OFF, "off: for at least 2 min more"),
@@ -158,6 +162,17 @@ def test_what_is_so_since_just_now_has_no_duration() -> None:
         # The meter, or the sensor, does not say.
         ("nl", Reason.TARIFF, {}, "wacht: het tarief is niet bekend"),
         ("en", Reason.PRICE, {"max_price": 0.2}, "waits: the price is not known"),
+        ("de", Reason.TARIFF, {}, "wartet: der Tarif ist nicht bekannt"),
+        # The limit was taken away meanwhile; the lock stays.
+        (
+            "en",
+            Reason.FUSE,
+            {"phase": 1, "current_a": 27.84, "remaining_s": 200.0},
+            "off for 4 min: L1 was at 27.8 A",
+        ),
+        ("de", Reason.DEMAND, {"remaining_s": 200.0}, "aus für 4 min: hielt die Spitze niedrig"),
+        # After a restart nobody knows since when.
+        ("en", Reason.IDLE, {"since_s": 0.0}, "on: draws nothing"),
     ],
 )
 def test_what_is_not_known_is_not_told(language: str, reason: Reason, detail: dict[str, Any], said: str) -> None:
@@ -167,9 +182,9 @@ def test_what_is_not_known_is_not_told(language: str, reason: Reason, detail: di
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("de", "aus: L2 bei 24,6 von 25 A"),
+        ("de", "wartet: L2 bei 24,6 von 25 A, kein Platz dafür"),
         # Nobody translated it: the words are English, and so are the numbers.
-        ("sv", "off: L2 at 24.6 of 25 A"),
+        ("sv", "waits: L2 at 24.6 of 25 A, no room for it"),
     ],
 )
 async def test_in_the_language_of_this_home(hass: HomeAssistant, language: str, said: str) -> None:

@@ -25,16 +25,18 @@ from tests.simulation.telegrams import SYSTEMS
 
 from .appliances import add
 from .conftest import get, probe, until
+from .fake_loads import add_load
 from .pins import Chip
-from .test_load_manager import add_load
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from homeassistant.auth.models import User
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.p1meter.coordinator import MeterCoordinator
-    from custom_components.p1meter.loads import Command, Sample
+    from custom_components.p1meter.loads import Command, LoadInput, Sample
 
     from .appliances import Device
     from .conftest import WallClock
@@ -151,8 +153,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[Done]:
             return self._noted(sample.now, super().step(sample))
 
         @override
-        def tick(self, now: float, wall: datetime) -> list[Command]:
-            return self._noted(now, super().tick(now, wall))
+        def tick(self, now: float, wall: datetime, loads: Mapping[str, LoadInput] | None = None) -> list[Command]:
+            return self._noted(now, super().tick(now, wall, loads))
 
         def _noted(self, now: float, commands: list[Command]) -> list[Command]:
             done.extend(Done(now, command) for command in commands)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from homeassistant.auth.models import User
-    from homeassistant.core import Event, HomeAssistant
+    from homeassistant.core import Event, HomeAssistant, ServiceCall
 
 
 # What is read anew each time, though the type checker thinks otherwise.
@@ -205,6 +205,23 @@ async def test_a_persons_hand_is_told_from_ours(hass: HomeAssistant, hass_admin_
     assert taken.hands == [False, True]
 
 
+async def test_what_carries_our_command_out_is_no_hand(hass: HomeAssistant) -> None:
+    hass.states.async_set("input_boolean.it", "off")
+    contexts: list[Context] = []
+
+    async def carry_out(call: ServiceCall) -> None:
+        # An automation acts in a context of its own, below the one that it was triggered by.
+        contexts.append(call.context)
+        hass.states.async_set("input_boolean.it", "on", context=Context(parent_id=call.context.id))
+
+    hass.services.async_register("input_boolean", "turn_on", carry_out)
+    taken = Taken(hass, "input_boolean.it")
+    taken.output.set(True)
+    await settle(hass)
+    assert len(contexts) == 1
+    assert (is_on(taken.output), taken.hands) == (True, [])
+
+
 async def test_only_whether_it_is_on_counts(hass: HomeAssistant) -> None:
     hass.states.async_set("climate.it", "heat")
     taken = Taken(hass, "climate.it")
@@ -226,6 +243,17 @@ async def test_it_is_left_as_it_is_or_in_a_state_that_is_safe(hass: HomeAssistan
     await Taken(hass, "switch.it").output.async_release(last=False)
     assert device.told == [False]
     assert (first.changes, second.changes) == (0, 0)
+
+
+async def test_what_is_on_its_way_on_is_left_in_a_state_that_is_safe(hass: HomeAssistant) -> None:
+    device = await add(hass, "switch.it")
+    device.deaf = True
+    taken = Taken(hass, "switch.it")
+    taken.output.set(True)
+    await settle(hass)
+    # It says that it is off still, and may go on any moment.
+    await taken.output.async_release(last=False)
+    assert device.told == [True, False]
 
 
 async def test_one_that_does_not_answer_is_not_waited_for(

@@ -73,6 +73,16 @@ def test_sums_are_told_before_a_mark() -> None:
     assert not reporter.look(live, 102.0, mark=True)
 
 
+def test_a_price_that_becomes_known_is_told_at_once() -> None:
+    """Until then the sentence would say that nobody knows it."""
+    waiting = replace(RUNS, on=False, activity=Activity.OFF, reason=Reason.PRICE)
+    reporter = LoadReporter(replace(waiting, detail={"max_price": 0.2}), 0.0)
+    dear = replace(waiting, detail={"price": 0.3, "max_price": 0.2})
+    assert reporter.look(dear, 1.0, mark=False)
+    assert reporter.shown == dear
+    assert not reporter.look(replace(waiting, detail={"price": 0.31, "max_price": 0.2}), 2.0, mark=False)
+
+
 def test_what_a_sentence_counts_is_told_every_half_minute() -> None:
     """A load waits for ten minutes, and every second one second less."""
     waiting = replace(RUNS, on=False, activity=Activity.OFF, reason=Reason.GATHERING, detail={"remaining_s": 600.0})

@@ -25,12 +25,14 @@ from p1meter.load_settings import (
     windows_text,
 )
 from p1meter.loads import LoadSettings
+from p1meter.meter.profiles import profile
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigSubentry
 
     from p1meter.load_settings import LoadConfig
 
+FLANDERS, SWEDEN = profile("be", "BE"), profile("h1", "SE")
 BOILER = {"kind": "relay", "entity_id": "switch.boiler", "power_w": 2000.0, "rank": 1}
 # Of every setting something that no kind has by default, and how the entry keeps it.
 OTHERWISE: dict[str, tuple[Any, Any]] = {
@@ -167,11 +169,19 @@ def test_a_pin_switches_it() -> None:
 
 
 def test_what_nobody_chose_for_the_connection_is_as_in_flanders() -> None:
-    site = site_config({"interval": 20}).site(period_s=10, stale_s=35, meter_fuse_a=None)
+    site = site_config({"interval": 20}, FLANDERS).site(period_s=10, stale_s=35, meter_fuse_a=None)
     assert (site.period_s, site.stale_s) == (10, 35)
     # The month's peak so far, at least 2.5 kW, in quarters of an hour; without a fuse none is watched.
     assert (site.target_w, site.target_floor_w, site.window_s, site.peak_count) == (None, 2500, 900, 1)
     assert (site.fuse_a, site.fuse_margin_a, site.priority) == (None, 1, "fair")
+
+
+def test_elsewhere_nothing_limits_the_demand_unless_it_is_asked_for() -> None:
+    for meter, window_s in ((profile("nl5", "NL"), 900), (SWEDEN, 3600)):
+        site = site_config({}, meter).site(period_s=10, stale_s=35, meter_fuse_a=None)
+        assert (site.target_w, site.window_s) == (math.inf, window_s)
+    # Who wants the quarter of an hour gets it also where the hour counts.
+    assert site_config({"window_s": 900.0}, SWEDEN).window_s == 900
 
 
 def test_what_was_chosen_for_the_connection_comes_back() -> None:
@@ -187,7 +197,7 @@ def test_what_was_chosen_for_the_connection_comes_back() -> None:
         "price_buy_entity": "sensor.buy",
         "price_sell_entity": "sensor.sell",
     }
-    config = site_config({**options, "interval": 20})
+    config = site_config({**options, "interval": 20}, FLANDERS)
     assert config == SiteConfig(**cast("Any", options))
     assert options.keys() == {field.name for field in fields(SiteConfig)}
     site = config.site(period_s=1, stale_s=10, meter_fuse_a=25)
@@ -196,7 +206,7 @@ def test_what_was_chosen_for_the_connection_comes_back() -> None:
 
 
 def test_no_demand_limit_is_a_limit_that_nothing_reaches() -> None:
-    site = site_config({"demand": "off", "target_w": 4000.0}).site(period_s=1, stale_s=10, meter_fuse_a=25)
+    site = site_config({"demand": "off", "target_w": 4000.0}, FLANDERS).site(period_s=1, stale_s=10, meter_fuse_a=25)
     assert site.target_w == math.inf
     assert site.fuse_a == 25
 
