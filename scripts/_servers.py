@@ -1,7 +1,8 @@
-"""Real servers with a serial port at their end, for the tests of the link; kept in the cache.
+"""Real servers for the tests, kept in the cache: with a serial port at their end, or where telegrams go.
 
 ser2net is Debian testing's, with its own libraries, because older ones do not answer all that serialx asks; ESPHome is
-compiled for this machine. Where one cannot be had, the tests that need it are skipped.
+compiled for this machine; Mosquitto and InfluxDB (1.6) are Debian stable's. Where one cannot be had, the tests that
+need it are skipped.
 """
 
 from __future__ import annotations  # this script must start on Python 3.11
@@ -23,6 +24,10 @@ _LIBRARIES = [
     "libc6", "libyaml-0-2", "libpam0g", "libcrypt1", "libavahi-client3", "libavahi-common3", "libsctp1", "libwrap0",
     "libaudit1", "libdbus-1-3", "libcap-ng0", "libcap2", "libsystemd0",
 ]
+_MOSQUITTO_LIBRARIES = [
+    "libc6", "libcjson1", "libdlt2", "libssl3t64", "libsystemd0", "libwebsockets19t64", "libwrap0", "libcap2",
+    "libzstd1", "zlib1g",
+]
 # fmt: on
 
 
@@ -43,6 +48,8 @@ def make() -> None:
     for name, maker, state in (
         ("ser2net", _ser2net, ""),
         ("esphome", _esphome, repr(esphome) + _ESPHOME.read_text()),
+        ("mosquitto", _mosquitto, ""),
+        ("influxdb", _influxdb, ""),
     ):
         folder: Path = setup.CACHE / name
         ready = folder / ".ready"
@@ -60,20 +67,40 @@ def make() -> None:
 
 def _ser2net(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
     """Unpack ser2net and its libraries, and write a program that starts it with them."""
-    if not shutil.which("apt-get"):
-        raise RuntimeError("there is no apt")
-    apt = setup.Apt("testing")
+    apt = _apt(setup, "testing")
     library = re.search(r"libgensio\d+\S*", setup.run("apt-cache", *apt.options, "depends", "ser2net"))
     if library is None:
         raise RuntimeError("the archive has no ser2net")
     apt.unpack(["ser2net", library[0], *_LIBRARIES], folder)
+    modules = next(folder.glob("usr/libexec/*/gensio/*"))
+    _write_program(folder, "ser2net", f"export GENSIO_LIBRARY_PATH={modules}\n")
+
+
+def _mosquitto(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
+    """Unpack Mosquitto and its libraries, and write a program that starts it with them."""
+    _apt(setup, "stable").unpack(["mosquitto", *_MOSQUITTO_LIBRARIES], folder)
+    _write_program(folder, "mosquitto")
+
+
+def _influxdb(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
+    """Unpack InfluxDB, which needs no library but C's, and write a program that starts it with that."""
+    _apt(setup, "stable").unpack(["influxdb", "libc6"], folder)
+    _write_program(folder, "influxd")
+
+
+def _apt(setup: Any, suite: str) -> Any:  # noqa: ANN401 (a script is no module for mypy)
+    if not shutil.which("apt-get"):
+        raise RuntimeError("there is no apt")
+    return setup.Apt(suite)
+
+
+def _write_program(folder: Path, name: str, before: str = "") -> None:
+    """Write what starts an unpacked program with the libraries that are unpacked beside it."""
     libraries = next(folder.glob("usr/lib/*-linux-gnu*"))
-    program = folder / "ser2net"
-    program.write_text(
-        "#!/bin/sh\n"
-        f"export GENSIO_LIBRARY_PATH={next(folder.glob('usr/libexec/*/gensio/*'))}\n"
-        f'exec {next(libraries.glob("ld-linux*"))} --library-path {libraries} {folder}/usr/sbin/ser2net "$@"\n'
-    )
+    loader = next(libraries.glob("ld-linux*"))
+    unpacked = next(folder.glob(f"usr/*bin/{name}"))
+    program = folder / name
+    program.write_text(f'#!/bin/sh\n{before}exec {loader} --library-path {libraries} {unpacked} "$@"\n')
     program.chmod(0o755)
 
 
