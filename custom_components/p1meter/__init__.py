@@ -49,6 +49,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
     coordinator = entry.runtime_data = MeterCoordinator(hass, entry, store)
     if (probed := hass.data.get(PROBED, {}).pop(entry.data[CONF_PORT], None)) is not None:
         coordinator.learn(probed)
+    await coordinator.sinks.async_start()
     if store.memory.ident is None:
         await coordinator.async_first_telegram()
     else:

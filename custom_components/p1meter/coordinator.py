@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
@@ -20,7 +20,7 @@ from .demand import ComputedDemand
 from .issues import Issues
 from .judge import Judge, Verdict
 from .keyed import KeyedCoordinator
-from .link import Dialogue, LinkState, TransportError, TransportErrorKind, silence_limit
+from .link import Dialogue, LinkState, Stream, TransportError, TransportErrorKind, silence_limit
 from .memory import Slot, slot_id
 from .meter import Foreign, Reading, Reason, Rejected, Telegram
 from .news import NewsReader
@@ -30,6 +30,7 @@ from .reporting import Reporter
 from .request_line import GpioRequest, RequestLineError, request_line
 from .roles import ELECTRICITY
 from .settings import Settings
+from .sink_manager import SINK_KEYS, SinkManager
 from .source import POLL_INTERVAL, make_source
 from .watch import Watch
 
@@ -44,6 +45,8 @@ _LOGGER = logging.getLogger(__name__)
 
 # A meter that was never read gets so long to say something (s): three telegrams of the slowest.
 _FIRST_TELEGRAM_TIMEOUT: Final = 30
+# A port that was closed is open again after so long (s), or that is not waited for.
+_OPEN_TIMEOUT: Final = 10
 # After the reader failed for a reason nobody thought of (s).
 _RESTART_PAUSE: Final = 60
 # How often a port that is gone is looked for elsewhere (s).
@@ -60,7 +63,7 @@ LINE_KEYS: Final = (
 """What p1meter counts and measures of the line itself."""
 READOUT_KEYS: Final = ("readout_duration", "readouts_skipped")
 """The same of a meter that is asked."""
-_LINE_SLOTS: Final = frozenset(slot_id(ELECTRICITY, key) for key in (*LINE_KEYS, *READOUT_KEYS))
+_LINE_SLOTS: Final = frozenset(slot_id(ELECTRICITY, key) for key in (*LINE_KEYS, *READOUT_KEYS, *SINK_KEYS))
 
 type P1MeterConfigEntry = ConfigEntry[MeterCoordinator]
 
@@ -92,6 +95,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         """What the meter was when the entities were named."""
         self.loads: LoadManager | None = None
         """What is switched by this meter; None: nothing, or not yet."""
+        self.sinks = SinkManager(hass, entry.options, self.memory.slots)
+        """Where its telegrams are kept and shared."""
         self._takes_in = False
         self._taken_in = _chosen(entry)
         self.issues = Issues(hass, entry)
@@ -103,10 +108,12 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         self._news_reader = NewsReader(self.memory)
         self._reporter = Reporter()
         self._request = request_line(hass, self.settings.request, self.watch.request_line)
-        self._source = make_source(hass, self.settings, self._request, on_items=self._on_items, on_state=self._on_state)
+        self._source = self._make_source()
         self._task: asyncio.Task[None] | None = None
         self._search: asyncio.Task[None] | None = None
         self._first: asyncio.Future[None] | None = None
+        self._opened: asyncio.Future[TransportError | None] | None = None
+        self._next: asyncio.Future[bool] | None = None
         self._heard = 0.0
         self._used = -math.inf
         self._told_stranger: str | None = None
@@ -165,9 +172,9 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
 
     @callback
     def start(self) -> None:
-        """Read the port in the background until the entry is unloaded."""
+        """Read the port in the background until the entry is unloaded; the sinks are ready by then."""
         self._heard = self.hass.loop.time()
-        self._task = self.config_entry.async_create_background_task(self.hass, self._read(), f"{DOMAIN} reader")
+        self._task = self._start_reading()
         self.watch.start()
         self._watch_silence()
         self._due(dt_util.utcnow())
@@ -191,6 +198,52 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
                 translation_placeholders={"port": self._port},
             ) from err
 
+    async def async_read_now(self) -> None:
+        """Wait for the next telegram, which is shown whatever interval was chosen; who has to be asked is asked now.
+
+        Raises:
+            HomeAssistantError: none came.
+        """
+        self._used = -math.inf
+        self._source.ask_now()
+        if self._next is None:
+            self._next = self.hass.loop.create_future()
+        if self.settings.optical is None:
+            patience = silence_limit(None)
+        else:
+            # A read-out that went wrong is tried again.
+            patience = max(silence_limit(POLL_INTERVAL), 2 * (self.readout_duration or 0.0))
+        error: TransportError | TimeoutError = TimeoutError()
+        try:
+            async with asyncio.timeout(patience):
+                # Others may wait for it too.
+                if await asyncio.shield(self._next):
+                    return
+        except TimeoutError:
+            error = self.link_error or error
+        raise self._action_failed(error)
+
+    async def async_reset_connection(self) -> None:
+        """Close the port and open it again, with nothing left of what was received; who has to be asked is asked now.
+
+        Raises:
+            HomeAssistantError: it cannot be opened.
+        """
+        if self._opened is None or self._opened.done():
+            self._opened = self.hass.loop.create_future()
+        opened = self._opened
+        self._source = self._make_source()
+        self._source.ask_now()
+        self._task = self._start_reading()
+        await asyncio.wait([opened], timeout=_OPEN_TIMEOUT)
+        if opened.done() and (error := opened.result()) is not None:
+            raise self._action_failed(error)
+
+    def _action_failed(self, error: TransportError | TimeoutError) -> HomeAssistantError:
+        return HomeAssistantError(
+            translation_domain=DOMAIN, translation_key=_failure(error), translation_placeholders={"port": self._port}
+        )
+
     @override
     async def async_shutdown(self) -> None:
         """Stop reading: the port is free and nothing is left running. Called when the entry is unloaded."""
@@ -199,9 +252,11 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             if timer is not None:
                 timer.cancel()
         self._silence_timer = self._mark_timer = None
+        self._tell_waiting(came=False)
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        await self.sinks.async_stop()
         self.issues.clear()
         if self.memory.ident is not None:
             await self._store.async_save()
@@ -266,7 +321,19 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             return None if telegram.time is None else round((received - telegram.time).total_seconds(), 1)
         return self.refused[Reason(key.removeprefix("telegrams_refused_"))]
 
-    async def _read(self) -> None:
+    def _make_source(self) -> Stream | Dialogue:
+        return make_source(self.hass, self.settings, self._request, on_items=self._on_items, on_state=self._on_state)
+
+    def _start_reading(self) -> asyncio.Task[None]:
+        """Read in the background; who reads already ends first."""
+        before = self._task
+        if before is not None:
+            before.cancel()
+        return self.config_entry.async_create_background_task(self.hass, self._read(before), f"{DOMAIN} reader")
+
+    async def _read(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
         await async_prepare(self.hass, self._port)
         while True:
             try:
@@ -283,6 +350,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     @callback
     def _on_state(self, state: LinkState, error: TransportError | None) -> None:
         self.link_state, self.link_error = state, error
+        if self._opened is not None and not self._opened.done() and state is not LinkState.CONNECTING:
+            self._opened.set_result(error)
         if self._first is not None and not self._first.done():
             if error is not None:
                 self._first.set_exception(error)
@@ -308,7 +377,14 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     @callback
     def _on_items(self, items: list[Telegram | Rejected]) -> None:
         wall = dt_util.utcnow()
-        newest: Telegram | None = None
+        if accepted := self._accept(items, wall):
+            self._use(accepted, wall)
+        elif self.watch.key.record.wrong and self._first is not None and not self._first.done():
+            self._first.set_exception(ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="wrong_key"))
+
+    def _accept(self, items: list[Telegram | Rejected], wall: datetime) -> list[Telegram]:
+        """Count what came; return the telegrams in order."""
+        accepted: list[Telegram] = []
         for item in items:
             if isinstance(item, Rejected):
                 self.refused[item.reason] += 1
@@ -316,31 +392,46 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
                 self.watch.refused(item)
                 _LOGGER.debug("Refused (%s): %s %r", item.reason, item.hint, item.data)
             else:
-                self.accepted += 1
-                newest = item
+                accepted.append(item)
                 self.watch.opened()
-        if newest is None:
-            if self.watch.key.record.wrong and self._first is not None and not self._first.done():
-                self._first.set_exception(ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="wrong_key"))
-            return
+        self.accepted += len(accepted)
+        return accepted
+
+    @callback
+    def _use(self, accepted: list[Telegram], wall: datetime) -> None:
+        """Hand out: to the loads and the entities the newest, to the sinks all of them."""
+        newest = accepted[-1]
         # Before anything else is done with it, and whatever interval the person wants to see.
         if self.loads is not None and self._judge.knows(newest):
             self.loads.feed(newest, wall)
         self._heard = self.hass.loop.time()
-        if self._is_too_soon():
-            self._watch_silence()
-            return
-        self._used = self._heard
-        verdict = self._judged(newest, wall)
-        self.data, self.readings = newest, verdict.shown
-        self._take_in(verdict)
-        self._hand_out(wall)
-        self._tell_news(newest)
-        self._tell_stranger()
-        self.watch.shown(self.readings)
+        is_shown = not self._is_too_soon()
+        judged = accepted if self.sinks.sinks else accepted[-1:] if is_shown else []
+        verdicts = [self._judged(telegram, wall) for telegram in judged]
+        if is_shown:
+            self._used = self._heard
+            self.data, self.readings = newest, verdicts[-1].shown
+        for verdict in verdicts:
+            self._take_in(verdict)
+        if is_shown:
+            self._hand_out(wall)
+            self._tell_news(newest)
+            self._tell_stranger()
+            self.watch.shown(self.readings)
+            self._tell_waiting(came=True)
         self._watch_silence()
         if self._first is not None and not self._first.done():
             self._first.set_result(None)
+        for telegram, verdict in zip(judged, verdicts, strict=True):
+            if self._judge.knows(telegram):
+                self.sinks.feed(telegram, verdict.shown, wall)
+        self.sinks.tell(self.issues)
+
+    def _tell_waiting(self, *, came: bool) -> None:
+        """Tell who waits for the next telegram whether it came."""
+        if self._next is not None:
+            self._next.set_result(came)
+            self._next = None
 
     def _judged(self, telegram: Telegram, wall: datetime) -> Verdict:
         """Return what is to be shown of a telegram, with what is computed and what the person wants besides."""

@@ -13,6 +13,7 @@ from .load_settings import LOAD_ENTITIES, SITE_ENTITIES
 from .meter import REGISTERS, Obis, Reading, Telegram
 from .meter.codes import code_of
 from .meter.obis import split_line
+from .sink_settings import SinkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,10 @@ _ENTRY_TO_REDACT: Final = {
     *LOAD_ENTITIES,
     *SITE_ENTITIES,
 }
+# Of what is kept and shared: where, and as whom.
+_SINKS_TO_REDACT: Final = {
+    *("database", "folder", "host", "organisation", "password", "path", "prefix", "token", "url", "user")
+}
 # What may be a serial number, or the hexadecimal digits of one, where there is no code to tell.
 _NUMBER: Final = re.compile(r"\d{5,}|[0-9A-Fa-f]{8,}")
 # Ids and EAN codes of the meter and of M-Bus meters, messages from the grid company: whatever A and B are.
@@ -42,7 +47,7 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
     coordinator = entry.runtime_data
     telegram: Telegram | None = coordinator.data
     return {
-        "entry": async_redact_data(entry.as_dict(), _ENTRY_TO_REDACT),
+        "entry": async_redact_data(entry.as_dict(), _ENTRY_TO_REDACT | _SINKS_TO_REDACT),
         "link": {
             "state": coordinator.link_state,
             "error": None if coordinator.link_error is None else coordinator.link_error.kind,
@@ -71,6 +76,7 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
         ],
         "meter": _meter(coordinator.memory),
         "loads": None if coordinator.loads is None else _loads(coordinator.loads),
+        "sinks": _sinks(entry),
         "shown": {slot: _value(reading) for slot, reading in coordinator.readings.items()},
         "telegram": None
         if telegram is None
@@ -110,6 +116,25 @@ def _loads(loads: LoadManager) -> dict[str, Any]:
             }
             for load, config in loads.configs.items()
         },
+    }
+
+
+def _sinks(entry: P1MeterConfigEntry) -> dict[str, Any]:
+    """Return what was chosen for each sink, with what was taken where nothing was, and how it is doing."""
+    settings = SinkSettings.of(entry.options)
+    return {
+        name: {
+            "settings": _plain(async_redact_data(asdict(getattr(settings, name)), _SINKS_TO_REDACT)),
+            "status": {
+                "taken": sink.status.taken,
+                "sent": sink.status.sent,
+                "dropped": sink.status.dropped,
+                "waiting": sink.status.waiting,
+                # Not the facts: they say where, and with the system's words.
+                "error": sink.status.error,
+            },
+        }
+        for name, sink in entry.runtime_data.sinks.sinks.items()
     }
 
 

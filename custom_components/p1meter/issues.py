@@ -8,6 +8,7 @@ from homeassistant.helpers import issue_registry as ir
 from .const import DOMAIN, ISSUE_METER_REPLACED, ISSUE_NO_TELEGRAMS, issue_id
 from .link import TransportErrorKind
 from .meter import Foreign
+from .sinks import influxdb, server
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
@@ -30,6 +31,14 @@ _SILENT_BY_ERROR: Final = {
 }
 # Why a GPIO line cannot be driven: one that asks the meter, or one that switches a load.
 _LINE: Final = ("missing", "busy", "denied", "unsupported", "not_installed")
+# What may be wrong with a sink: the keys that its status gives.
+_SINK: Final = (
+    *("journal_denied", "journal_disk_full", "journal_failed", "journal_in_use"),
+    *("latest_file_denied", "latest_file_disk_full", "latest_file_failed", "latest_file_missing"),
+    *("mqtt_away", "mqtt_missing", "mqtt_prefix"),
+    *influxdb.ERRORS,
+    *server.ERRORS,
+)
 
 ISSUES: Final = frozenset(
     {
@@ -46,6 +55,7 @@ ISSUES: Final = frozenset(
         "load_fault_entity",
         *(f"load_line_{reason}" for reason in _LINE),
         *(f"request_line_{reason}" for reason in _LINE),
+        *(f"sink_{error}" for error in _SINK),
     }
 )
 """All kinds there are."""

@@ -9,8 +9,6 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -36,8 +34,9 @@ from .const import (
     CONF_START_BAUD,
     CONF_WAKE_UP,
 )
+from .data_flow import DataFlow
 from .energy_dashboard import EnergyDashboardError, async_apply, async_proposal, async_sources
-from .limits_flow import LimitsFlow
+from .fields import dropdown, number_box
 from .link import has_line_settings
 from .meter import OpticalSettings
 from .pins import CONF_PIN, async_pins, chip_and_line, pin_of
@@ -80,7 +79,7 @@ _DIALOGUE_KEYS: Final = (CONF_ADDRESS, CONF_QUERY, CONF_START_BAUD, CONF_MAX_BAU
 _OPTICAL_KEYS: Final = frozenset({CONF_INTERVAL, CONF_OFFSET, CONF_HISTORY, *_DIALOGUE_KEYS})
 
 
-class P1MeterOptionsFlow(LimitsFlow):
+class P1MeterOptionsFlow(DataFlow):
     """Offers what can be chosen for a meter; what stays as it is by default is not kept."""
 
     def __init__(self) -> None:
@@ -92,7 +91,7 @@ class P1MeterOptionsFlow(LimitsFlow):
         if self.context.get(_AFTER_SETUP) or self._takes_over():
             return await self.async_step_energy()
         kind = "optical" if self.config_entry.data.get(CONF_ASKED) else "connection"
-        return self.async_show_menu(step_id="init", menu_options=["energy", kind, "registers", "loads"])
+        return self.async_show_menu(step_id="init", menu_options=["energy", kind, "registers", "loads", "data"])
 
     @callback
     def _takes_over(self) -> bool:
@@ -193,13 +192,7 @@ class P1MeterOptionsFlow(LimitsFlow):
         schema = vol.Schema(
             {
                 vol.Optional(CONF_INTERVAL): _seconds(1),
-                vol.Required(CONF_REQUEST): SelectSelector(
-                    SelectSelectorConfig(
-                        options=[_NONE, "rts", "dtr", _GPIO],
-                        translation_key=CONF_REQUEST,
-                        mode=SelectSelectorMode.DROPDOWN,
-                    )
-                ),
+                vol.Required(CONF_REQUEST): dropdown([_NONE, "rts", "dtr", _GPIO], CONF_REQUEST),
                 vol.Required(CONF_REQUEST_AWAITED): BooleanSelector(),
             }
         )
@@ -262,7 +255,6 @@ class P1MeterOptionsFlow(LimitsFlow):
             errors = _optical_errors(chosen)
             if not errors:
                 return self._save(_OPTICAL_KEYS, chosen)
-        rates = SelectSelectorConfig(options=list(_RATES), translation_key=_BAUD, mode=SelectSelectorMode.DROPDOWN)
         schema = vol.Schema(
             {
                 vol.Required(CONF_INTERVAL): _seconds(_LEAST_INTERVAL),
@@ -273,8 +265,8 @@ class P1MeterOptionsFlow(LimitsFlow):
                         {
                             vol.Optional(CONF_ADDRESS): TextSelector(),
                             vol.Required(CONF_QUERY): TextSelector(),
-                            vol.Required(CONF_START_BAUD): SelectSelector(rates),
-                            vol.Required(CONF_MAX_BAUD): SelectSelector({**rates, "options": [_NEVER, *_RATES[1:]]}),
+                            vol.Required(CONF_START_BAUD): dropdown(_RATES, _BAUD),
+                            vol.Required(CONF_MAX_BAUD): dropdown([_NEVER, *_RATES[1:]], _BAUD),
                             vol.Required(CONF_NEEDS_BCC): BooleanSelector(),
                             vol.Required(CONF_WAKE_UP): BooleanSelector(),
                         }
@@ -294,11 +286,7 @@ class P1MeterOptionsFlow(LimitsFlow):
 
 
 def _seconds(least: int) -> NumberSelector:
-    return NumberSelector(
-        NumberSelectorConfig(
-            min=least, max=_MOST_INTERVAL, step=1, unit_of_measurement="s", mode=NumberSelectorMode.BOX
-        )
-    )
+    return number_box(least, _MOST_INTERVAL, unit="s")
 
 
 def _optical_form(options: Mapping[str, Any]) -> dict[str, Any]:

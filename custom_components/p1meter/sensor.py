@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceInfo
 
-from . import load_sensors
+from . import load_sensors, sink_sensors
 from .binary_sensor import PROBLEM_KEYS
 from .coordinator import LINE_KEYS, READOUT_KEYS, MeterCoordinator, P1MeterConfigEntry
 from .devices import identifiers
@@ -133,6 +133,7 @@ async def async_setup_entry(
     keys = LINE_KEYS if settings.optical is None else (*LINE_KEYS, *READOUT_KEYS)
     async_add_entities(LineSensor(coordinator, key) for key in keys)
     async_add_entities(OwnSensor(coordinator, register) for register in settings.registers)
+    sink_sensors.async_add(hass, entry, async_add_entities)
     await load_sensors.async_add(hass, entry, async_add_entities)
 
 

@@ -20,6 +20,9 @@ from tests.compose import ELECTRICITY_ID, nl5
 from tests.simulation.meter import Cable
 from tests.simulation.telegrams import SYSTEMS
 
+from .fake_loads import FakeManager, add_loads
+from .pins import CHIPS
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
     from pathlib import Path
@@ -44,6 +47,13 @@ def our_integration_is_found(request: pytest.FixtureRequest, caplog: pytest.LogC
 def no_ports_of_this_machine() -> Generator[None]:
     """Whatever is plugged into the machine that tests is none of our business."""
     with patch("homeassistant.components.usb.scan_serial_ports", return_value=[]):
+        yield
+
+
+@pytest.fixture
+def board() -> Generator[None]:
+    """A computer with GPIO chips."""
+    with patch("custom_components.p1meter.pins.list_chips", return_value=CHIPS):
         yield
 
 
@@ -126,6 +136,21 @@ def wall_clock() -> Generator[WallClock]:
         yield clock
 
 
+@pytest.fixture
+def recorders_clock(wall_clock: WallClock) -> Generator[WallClock]:
+    """The time of day stands still, also for the stamps of states; noon UTC.
+
+    Long ago: the recorder has started already, and what is over by its own clock it takes as summed up.
+    """
+    wall_clock.now = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
+
+    def now() -> float:
+        return wall_clock.now.timestamp()
+
+    with patch("time.time", now), patch("homeassistant.helpers.entity.timer", now):
+        yield wall_clock
+
+
 class Say(Protocol):
     """Says something on the cable, and returns when Home Assistant has heard it."""
 
@@ -171,6 +196,18 @@ def set_up(hass: HomeAssistant, entry: MockConfigEntry, say: Say) -> SetUp:
     return set_up
 
 
+@pytest.fixture
+async def loads(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> FakeManager:
+    """A meter with a boiler and a pump is set up, and nothing is known of them."""
+    add_loads(hass, entry)
+    manager = FakeManager(entry)
+    monkeypatch.setattr("custom_components.p1meter.async_start_loads", manager.async_stand_in)
+    await set_up()
+    return manager
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(10):
@@ -195,6 +232,12 @@ def get(hass: HomeAssistant, entity_id: str) -> State:
     state = hass.states.get(entity_id)
     assert state is not None, entity_id
     return state
+
+
+async def act(hass: HomeAssistant, domain: str, action: str, entity_id: str, **data: Any) -> None:
+    """Do what a click does."""
+    await hass.services.async_call(domain, action, {"entity_id": entity_id, **data}, blocking=True)
+    await hass.async_block_till_done()
 
 
 def by_key(hass: HomeAssistant, entry: MockConfigEntry, slot: str) -> State:

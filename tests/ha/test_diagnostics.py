@@ -8,7 +8,11 @@ from pytest_homeassistant_custom_component.components.diagnostics import get_dia
 
 from tests.compose import ELECTRICITY_ID, GAS_ID, compose, nl5
 
+from .conftest import until
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -78,6 +82,7 @@ async def test_diagnostics(
     assert download["shown"]["electricity_ean"]["value"] == "**REDACTED**"
     assert download["shown"]["gas_gas"]["value"] == "2569.646"
     assert download["loads"] is None
+    assert download["sinks"] == {}
     lines = download["telegram"]["text"]
     assert lines[0] == "/ISK5\\2M550T-1013"
     assert "1-0:1.8.1(004512.345*kWh)" in lines
@@ -86,6 +91,52 @@ async def test_diagnostics(
     assert "0-1:24.2.1(261121125500W)(02569.646*m3)" in lines
     assert "0-0:96.99.7(**REDACTED**)" in lines
     assert "1-0:99.1.0(00.250*kW)" in lines
+
+
+async def test_where_telegrams_go_is_not_told_but_how(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, hass_client: ClientSessionGenerator, tmp_path: Path
+) -> None:
+    hass.config.config_dir = str(tmp_path)
+    secrets = {name: f"jones-{name}" for name in ("folder", "prefix", "database", "user", "password", "token")}
+    options = {
+        "journal": {"folder": secrets["folder"], "interval": 3600},
+        # There is no such folder.
+        "latest_file": {"path": "/jones/telegram.txt", "interval": 0},
+        "mqtt": {"layouts": ["json", "topics"], "prefix": secrets["prefix"], "qos": 1},
+        "influxdb": {
+            "url": "http://127.0.0.1:9/jones",
+            "organisation": "jones-organisation",
+            **{name: secrets[name] for name in ("database", "user", "password", "token")},
+        },
+        "server": {"host": "127.0.0.66", "port": 0},
+        "selected_objects": ["1-0:1.8.1"],
+    }
+    hass.config_entries.async_update_entry(entry, options=options)
+    meter = await set_up()
+    await until(lambda: meter.sinks.sinks["latest_file"].status.error is not None)
+    assert await async_setup_component(hass, "diagnostics", {})
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    text = json.dumps(download)
+    for secret in (*secrets.values(), "jones", "127.0.0", str(tmp_path)):
+        assert secret not in text, secret
+    sinks = download["sinks"]
+    assert sinks.keys() == {"journal", "latest_file", "mqtt", "influxdb", "server"}
+    # What was not chosen is there as it was taken.
+    assert sinks["mqtt"] == {
+        "settings": {
+            "layouts": ["json", "topics"],
+            "prefix": "**REDACTED**",
+            "interval": 0,
+            "qos": 1,
+            "retain": False,
+            "keep_s": 3600,
+        },
+        "status": {"taken": 1, "sent": 0, "dropped": 0, "waiting": 1, "error": "mqtt_missing"},
+    }
+    assert sinks["journal"]["settings"]["format"] == "sml3"
+    assert sinks["influxdb"]["settings"]["version"] == "1"
+    assert sinks["latest_file"]["status"]["error"] == "latest_file_missing"
+    assert download["entry"]["options"]["selected_objects"] == ["1-0:1.8.1"]
 
 
 async def test_a_serial_number_in_the_identification_is_taken_out(

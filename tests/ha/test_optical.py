@@ -162,6 +162,23 @@ async def test_the_first_read_out_may_take_longer_than_the_interval(
         assert await hass.config_entries.async_unload(entry.entry_id)
 
 
+async def test_it_is_asked_when_a_person_wants_to_know(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Else it would be an hour until the next read-out."""
+    hass.config_entries.async_update_entry(entry, options={CONF_INTERVAL: 3600})
+    probe(hass, entry, read_out())
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    meter: MeterCoordinator = entry.runtime_data
+    # Set-up has begun one, which is the answer.
+    for number in (1, 2):
+        told: Any = await hass.services.async_call(DOMAIN, "read_now", {}, blocking=True, return_response=True)
+        assert told["readings"]["import_tariff_1"] == {"value": 123.456, "unit": "kWh", "at": None}
+        assert meter.accepted == number
+    # A port that is only open while it is read is opened by a reset.
+    await hass.services.async_call(DOMAIN, "reset_connection", {}, blocking=True)
+    await until(lambda: meter.accepted == 3)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
 async def test_one_that_was_never_read_is_set_up_when_its_port_is_there(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:

@@ -8,39 +8,22 @@ from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_PORT
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import entity_registry as er
-from homeassistant.requirements import RequirementsNotFound
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.p1meter.const import CONF_ASKED, CONF_LINE, CONF_PROFILE, CONF_REGISTERS, DOMAIN
-from custom_components.p1meter.gpio import ChipInfo, GpioError, GpioErrorKind, LineInfo
 from custom_components.p1meter.settings import Settings
 from tests.compose import nl5
 
 from .conftest import SetUp, get
-from .dialogs import ENGLISH, FOLDER, said
+from .dialogs import FOLDER, said
+from .forms import choices, cogwheel, complaint, fill_in, suggested
+from .pins import UNUSABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
-
-    from homeassistant.config_entries import ConfigFlowContext, ConfigFlowResult
+    from homeassistant.config_entries import ConfigFlowContext
     from homeassistant.core import HomeAssistant
 
-PINS = "custom_components.p1meter.pins"
-# The boards of two makers: one with names, one without; the kernel has a line, and so has another program.
-CHIPS = [
-    ChipInfo(
-        "/dev/gpiochip0",
-        "pinctrl-bcm2711",
-        (
-            LineInfo(14, None, used=False, consumer=None),
-            LineInfo(26, "GPIO26", used=False, consumer=None),
-            LineInfo(27, "GPIO27", used=True, consumer="relay board"),
-            LineInfo(28, "GPIO28", used=True, consumer=None),
-        ),
-    ),
-    ChipInfo("/dev/gpiochip1", "usb-adapter", (LineInfo(0, "D0", used=False, consumer=None),)),
-]
 UNKNOWN = {
     "1-0:96.50.1": "(00012.3*kWh)",
     "1-0:99.1.0": "(261121120000W)(00.250*kW)",
@@ -56,49 +39,6 @@ PEAK = {
     "state_class": "measurement",
 }
 NOTE = {"id": "note", "code": "0-0:96.99.1", "name": "Note", "kind": "text"}
-
-
-async def cogwheel(hass: HomeAssistant, entry: MockConfigEntry, *way: str) -> ConfigFlowResult:
-    """Open the dialog, and choose in its menus."""
-    result = await hass.config_entries.options.async_init(entry.entry_id, context={"source": SOURCE_USER})
-    for step in way:
-        result = await hass.config_entries.options.async_configure(result["flow_id"], {"next_step_id": step})
-    return result
-
-
-async def fill_in(hass: HomeAssistant, form: ConfigFlowResult, **values: Any) -> ConfigFlowResult:
-    """Press the button with what is suggested, but for these values; None empties a field."""
-    given = {key: value for key, value in {**suggested(form), **values}.items() if value is not None}
-    return await hass.config_entries.options.async_configure(form["flow_id"], given)
-
-
-def suggested(form: ConfigFlowResult) -> dict[str, Any]:
-    """Return what stands in the form."""
-    assert form["data_schema"] is not None
-    return _suggested(form["data_schema"].schema)
-
-
-def _suggested(schema: Mapping[Any, Any]) -> dict[str, Any]:
-    values = {}
-    for field, selector in schema.items():
-        if hasattr(selector, "schema"):
-            values[str(field)] = _suggested(selector.schema.schema)
-        elif (field.description or {}).get("suggested_value") is not None:
-            values[str(field)] = field.description["suggested_value"]
-    return values
-
-
-def choices(form: ConfigFlowResult, name: str) -> dict[str, str]:
-    """Return what can be chosen in a field, with what is shown for it."""
-    assert form["data_schema"] is not None
-    selector = next(selector for field, selector in form["data_schema"].schema.items() if field == name)
-    return {option["value"]: option["label"] for option in selector.config["options"]}
-
-
-def complaint(form: ConfigFlowResult) -> str:
-    """Return the one error in the form, as it is read."""
-    ((_, error),) = (form["errors"] or {}).items()
-    return str(ENGLISH["options"]["error"][error].format_map(form["description_placeholders"] or {}))
 
 
 @pytest.fixture
@@ -119,13 +59,6 @@ def optical_entry(hass: HomeAssistant) -> MockConfigEntry:
     return entry
 
 
-@pytest.fixture
-def board() -> Generator[None]:
-    """A computer with GPIO chips."""
-    with patch(f"{PINS}.list_chips", return_value=CHIPS):
-        yield
-
-
 # --- the menu ---------------------------------------------------------------------------------------------------------
 
 
@@ -134,9 +67,9 @@ async def test_only_what_applies_is_in_the_menu(
 ) -> None:
     menu = await cogwheel(hass, entry)
     assert menu["type"] is FlowResultType.MENU
-    assert menu["menu_options"] == ["energy", "connection", "registers", "loads"]
+    assert menu["menu_options"] == ["energy", "connection", "registers", "loads", "data"]
     assert "stays as it is" in said(menu, "options")
-    assert (await cogwheel(hass, optical_entry))["menu_options"] == ["energy", "optical", "registers", "loads"]
+    assert (await cogwheel(hass, optical_entry))["menu_options"] == ["energy", "optical", "registers", "loads", "data"]
 
 
 @pytest.mark.parametrize("language", ["en", "nl", "fr", "de"])
@@ -228,7 +161,7 @@ async def test_a_pin_is_picked_by_the_name_on_the_board(hass: HomeAssistant, ent
     assert choices(form, "pin") == {
         "/dev/gpiochip0:26": "GPIO26 (pinctrl-bcm2711, line 26)",
         "/dev/gpiochip0:27": "GPIO27 (pinctrl-bcm2711, line 27), in use by: relay board",
-        "/dev/gpiochip0:28": "GPIO28 (pinctrl-bcm2711, line 28), in use by: ?",
+        "/dev/gpiochip0:28": "GPIO28 (pinctrl-bcm2711, line 28), in use by: an unknown program",
         "/dev/gpiochip1:0": "D0 (usb-adapter, line 0)",
         "/dev/gpiochip0:14": "pinctrl-bcm2711, line 14",
     }
@@ -273,17 +206,11 @@ async def test_a_computer_without_pins(hass: HomeAssistant, entry: MockConfigEnt
     assert dict(entry.options) == {}
 
 
-@pytest.mark.parametrize(
-    ("where", "error", "sentence"),
-    [
-        ("list_chips", GpioError(GpioErrorKind.DENIED, "Permission denied"), "use the GPIO pins (Permission denied)"),
-        ("async_install_gpiod", RequirementsNotFound(DOMAIN, ["gpiod"]), "cannot be installed on this computer"),
-    ],
-)
+@pytest.mark.parametrize(("where", "error", "sentence"), UNUSABLE)
 async def test_pins_that_cannot_be_used_are_explained(
     hass: HomeAssistant, entry: MockConfigEntry, where: str, error: Exception, sentence: str
 ) -> None:
-    with patch(f"{PINS}.{where}", side_effect=error):
+    with patch(f"custom_components.p1meter.pins.{where}", side_effect=error):
         result = await fill_in(hass, await cogwheel(hass, entry, "connection"), request="gpio")
     assert result["type"] is FlowResultType.ABORT
     assert sentence in said(result, "options")

@@ -4,12 +4,13 @@ from itertools import product
 import json
 from pathlib import Path
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from homeassistant.components.sensor import SensorDeviceClass
 import pytest
 
 from custom_components import p1meter
+from custom_components.p1meter.archive.errors import FileErrorKind
 from custom_components.p1meter.binary_sensor import PROBLEM_KEYS
 from custom_components.p1meter.const import ISSUE_METER_REPLACED
 from custom_components.p1meter.coordinator import LINE_KEYS, READOUT_KEYS
@@ -20,6 +21,7 @@ from custom_components.p1meter.meter.profiles import Profile, profile
 from custom_components.p1meter.meter.registers import name_for, options_for
 from custom_components.p1meter.roles import ELECTRICITY
 from custom_components.p1meter.sensor import device_class_for, unit_and_factor
+from custom_components.p1meter.sink_manager import SINK_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +118,7 @@ def test_no_name_is_left_over() -> None:
     named = {name_for(register, kind) for register in SHOWN for kind in PROFILES}
     # Those of the loads are looked at in test_load_entities.py.
     others = {key for key in SENSORS if not key.startswith(("load_", "loads_"))}
-    assert others | BINARY_SENSORS.keys() == named | {*LINE_KEYS, *READOUT_KEYS, "unknown_code"}
+    assert others | BINARY_SENSORS.keys() == named | {*LINE_KEYS, *READOUT_KEYS, *SINK_KEYS, "unknown_code"}
 
 
 def test_every_kind_of_meter_has_a_name_as_a_device_and_in_a_sentence() -> None:
@@ -142,9 +144,12 @@ def test_everything_that_can_go_wrong_with_a_port_is_said() -> None:
     keys = {"key_format", "wrong_key", "wrong_authentication_key"}
     others = {"port_used", "port_used_by_app", "port_busy_by", "unknown", *keys}
     assert ENGLISH["config"]["error"].keys() == ports | heard | others
-    assert ENGLISH["exceptions"].keys() == ports | {
+    files = {f"file_{kind}" for kind in get_args(FileErrorKind.__value__)}
+    assert ENGLISH["exceptions"].keys() == ports | files | {
         "no_telegram",
         "another_meter",
+        "folder_not_allowed",
+        "journal_folder_taken",
         "load_control_off",
         "nothing_read",
         "request_line_failed",

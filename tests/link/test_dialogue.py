@@ -295,6 +295,21 @@ async def test_where_there_is_time_enough_nothing_is_left_out(tmp_path: Path) ->
     assert recorded.dialogue.interval == 0.3
 
 
+async def test_a_person_does_not_wait_for_the_next_tick(tmp_path: Path) -> None:
+    async with living(tmp_path, Habits()) as meter, asking(meter.port) as recorded:
+        await until(lambda: meter.heard.messages)
+        # This one is on its way.
+        recorded.dialogue.ask_now()
+        await recorded.until_telegrams(1)
+        await asyncio.sleep(0.1)
+        assert len(recorded.telegrams) == 1
+        recorded.dialogue.ask_now()
+        await recorded.until_telegrams(2)
+    # One before its tick leaves none out.
+    assert recorded.dialogue.skipped == 0
+    assert recorded.dialogue.interval == LONG
+
+
 async def test_the_ticks_can_be_tied_to_the_minute(tmp_path: Path) -> None:
     async with living(tmp_path, Habits()) as meter, asking(meter.port, interval=60.0, offset=30.0) as recorded:
         # The clock stands at the full minute: the tick is half a minute away.

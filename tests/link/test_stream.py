@@ -469,6 +469,25 @@ async def test_telegrams_are_asked_for_one_at_a_time_and_not_too_often(cable: Ca
     assert not wire.is_on
 
 
+async def test_a_person_does_not_wait_for_the_interval(cable: Cable, short_interval: float) -> None:
+    wire = Wire()
+    async with streaming(cable.port, request=wire, awaited=True, every=3600.0) as recorded:
+        for number in (1, 2, 3):
+            # While one is awaited, that is the next one.
+            await until(lambda: wire.is_on)
+            recorded.stream.ask_now()
+            await cable.send(telegram(number))
+            await recorded.until_number(number)
+            if number == 2:
+                # Else at the moment when it is there.
+                await until(lambda: not wire.is_on)
+            recorded.stream.ask_now()
+            await until(lambda number=number: len(wire.raised) > number)  # type: ignore[misc]  # that of this round
+    assert recorded.numbers == [1, 2, 3]
+    # No earlier than the meter can make one.
+    assert min(later - earlier for earlier, later in pairwise(wire.raised)) >= short_interval - 0.001
+
+
 async def test_what_comes_unasked_is_not_used(cable: Cable, short_interval: float) -> None:
     wire = Wire()
     async with streaming(cable.port, request=wire, awaited=True, every=short_interval) as recorded:

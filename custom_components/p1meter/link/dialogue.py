@@ -93,6 +93,7 @@ class Dialogue:
         self._sends_bcc = False
         self._ignored = 0
         self._missed = 0
+        self._asked = asyncio.Event()
         self.skipped = 0
         self.duration: float | None = None
 
@@ -106,13 +107,24 @@ class Dialogue:
         """Seconds between two telegrams: from tick to tick, with those that the last read-out left out."""
         return self._interval * (1 + self._missed)
 
+    def ask_now(self) -> None:
+        """Ask now instead of at the next tick; during a read-out that one is the answer.
+
+        Where no offset decides, ticks are counted from now on.
+        """
+        self._asked.set()
+
     async def run(self) -> None:
         """Ask at every tick, for ever; ends by being cancelled, with the port closed."""
         self._report(LinkState.CONNECTING, None)
         loop = asyncio.get_running_loop()
         due = loop.time() + self._until_tick()
         while True:
-            await asyncio.sleep(due - loop.time())
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._asked.wait()
+            self._asked.clear()
+            due = min(due, loop.time())
             if await self._read_out():
                 # A port that was away left out no tick: from now on is counted.
                 due = loop.time()
@@ -173,6 +185,8 @@ class Dialogue:
                 _LOGGER.info("This port cannot change its speed: it stays at %d bit/s", self._settings.start_baud)
                 self._keeps_speed = True
                 continue
+            # Who asks from now on wants another one.
+            self._asked.clear()
             self._on_items(items)
             if any(isinstance(item, Telegram) or item.reason is Reason.UNSUPPORTED for item in items):
                 return

@@ -126,6 +126,8 @@ class Stream:
         self._every = max(_SHORTEST_EVERY, every)
         self._recogniser = Recogniser()
         self._raised_at = -math.inf
+        self._hurries = False
+        self._resting: asyncio.Timeout | None = None
         self._retry_delays = _ESPHOME_RETRY_DELAYS if scheme_of(port).startswith("esphome") else _RETRY_DELAYS
         self._gaps: deque[float] = deque(maxlen=_GAPS_KEPT)
         self._last_telegram: float | None = None
@@ -146,6 +148,15 @@ class Stream:
     def foreign(self) -> Foreign | None:
         """What the port carries since the last telegram, where that is no telegram; None: not known."""
         return self._recogniser.verdict()
+
+    def ask_now(self) -> None:
+        """Where each telegram is asked for: ask for the next one as soon as a meter can make it."""
+        self._hurries = True
+        if self._resting is not None and not self._resting.expired():
+            self._resting.reschedule(self._rests_until())
+
+    def _rests_until(self) -> float:
+        return self._raised_at + (_SHORTEST_EVERY if self._hurries else self._every)
 
     async def run(self) -> None:
         """Connect, read, reconnect, for ever; ends by being cancelled, with the port closed."""
@@ -201,10 +212,14 @@ class Stream:
 
     async def _rest(self, transport: Transport) -> None:
         """Wait until a telegram may be asked for again. What a meter sends unasked, or in part, is not looked at."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._raised_at + self._every):
+        try:
+            async with asyncio.timeout_at(self._rests_until()) as self._resting:
                 while True:
                     await transport.read()
+        except TimeoutError:
+            pass
+        finally:
+            self._resting = None
         self._reader.close()
         self._pending = False
 
@@ -248,6 +263,7 @@ class Stream:
                 # Several at once were held up somewhere and share the gap.
                 self._gaps.append((now - self._last_telegram) / telegrams)
             self._last_telegram = now
+            self._hurries = False
             self._failures = self._silences = 0
         if items:
             self._on_items(items)
