@@ -552,27 +552,27 @@ async def test_a_stop_puts_lines_into_their_safe_state(hass: HomeAssistant, chip
     assert pump.told == []
 
 
-async def test_a_line_may_stay_as_it_is_at_a_stop(
-    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, chip: Chip, say: Say
-) -> None:
-    change(hass, entry, BOILER, keep_at_stop=True)
-    await set_up()
-    await until(lambda: 17 in chip.levels)
-    Law.newest.says = [on(BOILER)]
-    await say(nl5())
-    await hass.async_stop(force=True)
-    assert chip.done == ["open 17 off", "set 17 on", "release 17"]
-
-
-async def test_one_that_may_stay_at_a_stop_is_safe_when_it_is_removed(
-    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, chip: Chip, say: Say
-) -> None:
+@pytest.fixture
+async def may_stay(hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, chip: Chip, say: Say) -> None:
+    """The boiler is on, and its line may stay as it is at a stop."""
     change(hass, entry, BOILER, keep_at_stop=True)
     await set_up()
     await until(lambda: 17 in chip.levels)
     Law.newest.says = [on(BOILER)]
     await say(nl5())
     chip.done.clear()
+
+
+@pytest.mark.usefixtures("may_stay")
+async def test_a_line_may_stay_as_it_is_at_a_stop(hass: HomeAssistant, chip: Chip) -> None:
+    await hass.async_stop(force=True)
+    assert chip.done == ["release 17"]
+
+
+@pytest.mark.usefixtures("may_stay")
+async def test_one_that_may_stay_at_a_stop_is_safe_when_it_is_removed(
+    hass: HomeAssistant, entry: MockConfigEntry, chip: Chip
+) -> None:
     hass.config_entries.async_remove_subentry(entry, BOILER)
     await hass.async_block_till_done()
     assert chip.done == ["set 17 off", "release 17"]
