@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from .memory import Memory, Slot, slot_id
 from .meter import Reading
+from .meter.values import SCALES
 from .roles import ELECTRICITY
 
 if TYPE_CHECKING:
@@ -20,13 +21,10 @@ _KEY: Final = "demand_current"
 _DEMAND: Final = slot_id(ELECTRICITY, _KEY)
 _IMPORT: Final = slot_id(ELECTRICITY, "import_total")
 
+_ENERGY: Final = SCALES["energy"]
 # Powers of ten: so multiplied, a register keeps the worth of its last digit.
-_KILOWATT_HOURS: Final = {
-    "Wh": Decimal("1E-3"),
-    "kWh": Decimal(1),
-    "MWh": Decimal("1E+3"),
-    "GWh": Decimal("1E+6"),
-    None: Decimal(1),
+_KILOWATT_HOURS: Final = {unit: _ENERGY[unit] / _ENERGY["kWh"] for unit in ("Wh", "kWh", "MWh", "GWh")} | {
+    None: Decimal(1)
 }
 _WATT: Final = Decimal("0.001")
 # A register whose last digit is worth more than this (kW) in the mean of a window tells nothing about it.

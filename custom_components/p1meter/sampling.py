@@ -5,28 +5,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from .loads import LoadInput, Phase, Sample
+from .meter.values import factors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .meter import Reading, Telegram
 
-type _Factors = Mapping[str | None, Decimal]
-
-# Of the units as sent; None: what the table of registers assumes.
-_WATTS: Final[_Factors] = {"kW": Decimal(1000), "W": Decimal(1), "MW": Decimal("1E+6"), None: Decimal(1000)}
-_NET_WATTS: Final[_Factors] = {**_WATTS, None: Decimal(1)}
-_WATT_HOURS: Final[_Factors] = {
-    "kWh": Decimal(1000),
-    "Wh": Decimal(1),
-    "MWh": Decimal("1E+6"),
-    "GWh": Decimal("1E+9"),
-    "MJ": Decimal("1E+6") / 3600,
-    "GJ": Decimal("1E+9") / 3600,
-    None: Decimal(1000),
-}
-_AMPERES: Final[_Factors] = {"A": Decimal(1), "mA": Decimal("0.001"), "kA": Decimal(1000), None: Decimal(1)}
-_VOLTS: Final[_Factors] = {"V": Decimal(1), "mV": Decimal("0.001"), "kV": Decimal(1000), None: Decimal(1)}
+# Where none is sent, what the table of registers assumes.
+_WATTS: Final = factors("power", "W", unsent="kW")
+_NET_WATTS: Final = factors("power", "W", unsent="W")
+_WATT_HOURS: Final = factors("energy", "Wh", unsent="kWh")
+_AMPERES: Final = factors("current", "A", unsent="A")
+_VOLTS: Final = factors("voltage", "V", unsent="V")
 _POWER: Final = ("power_import", "power_export", "power")
 _PHASES: Final = tuple(
     (f"current_l{phase}", tuple(f"{key}_l{phase}" for key in _POWER), f"voltage_l{phase}") for phase in (1, 2, 3)
@@ -138,11 +129,11 @@ def _phase(readings: Mapping[str, Reading], current: str, powers: tuple[str, ...
     return Phase(current_a, import_w, export_w, _number(readings.get(voltage), _VOLTS))
 
 
-def _number(reading: Reading | None, factors: _Factors) -> float | None:
+def _number(reading: Reading | None, to: Mapping[str | None, Decimal]) -> float | None:
     if reading is None or not isinstance(reading.value, Decimal):
         return None
     # Multiplied as it was sent: 1.001 kW is 1001 W, and not 1000.9999999999999.
-    return float(reading.value * factors[reading.unit])
+    return float(reading.value * to[reading.unit])
 
 
 def _tariff(telegram: Telegram) -> int | None:

@@ -9,7 +9,7 @@ from .mbus import split_stamped
 from .profiles import Profile, is_belgian_version
 from .readings import Reading, Value
 from .registers import REGISTERS, Register
-from .values import UNITS, count, hexadecimal_serial, message, number_with_unit, plain_text, serial
+from .values import UNITS, count, factors, hexadecimal_serial, message, number_with_unit, plain_text, serial
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ BOTH_FUSES = "1-1:31.4.0"
 LOGICAL_NAME = "0-0:42.0.0"
 
 _ZERO = Decimal(0)
-_WATTS = {"W": Decimal(1), "kW": Decimal("1E+3"), "MW": Decimal("1E+6"), None: Decimal("1E+3")}
+_WATTS = factors("power", "W", unsent="kW")
 _FEWEST_NINES = 3
 _SERIALS_IN_HEXADECIMAL = {"0-0:96.1.1", "0-0:96.1.2", LOGICAL_NAME}
 # Some meters print characters here and some a plain number, which has fewer digits.

@@ -8,28 +8,42 @@ from decimal import Decimal
 from functools import lru_cache
 import re
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-_VOLUMES = frozenset({"m3", "dm3", "l"})
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-UNITS = MappingProxyType(
+_VOLUMES = {"l": Decimal(1), "dm3": Decimal(1), "m3": Decimal("1E+3")}
+
+SCALES: Mapping[str, Mapping[str, Decimal]] = MappingProxyType(
     {
-        "energy": frozenset({"Wh", "kWh", "MWh", "GWh", "MJ", "GJ"}),
-        "power": frozenset({"W", "kW", "MW"}),
-        "voltage": frozenset({"mV", "V", "kV"}),
-        "current": frozenset({"mA", "A", "kA"}),
-        "frequency": frozenset({"Hz", "kHz"}),
-        "power_factor": frozenset[str](),
-        "reactive_energy": frozenset({"varh", "kvarh", "Mvarh"}),
-        "reactive_power": frozenset({"var", "kvar", "Mvar"}),
-        "apparent_power": frozenset({"VA", "kVA", "MVA"}),
+        "energy": {
+            "Wh": Decimal("36E+2"),
+            "kWh": Decimal("36E+5"),
+            "MWh": Decimal("36E+8"),
+            "GWh": Decimal("36E+11"),
+            "MJ": Decimal("1E+6"),
+            "GJ": Decimal("1E+9"),
+        },
+        "power": {"W": Decimal(1), "kW": Decimal("1E+3"), "MW": Decimal("1E+6")},
+        "voltage": {"mV": Decimal("1E-3"), "V": Decimal(1), "kV": Decimal("1E+3")},
+        "current": {"mA": Decimal("1E-3"), "A": Decimal(1), "kA": Decimal("1E+3")},
+        "frequency": {"Hz": Decimal(1), "kHz": Decimal("1E+3")},
+        "power_factor": {},
+        "reactive_energy": {"varh": Decimal(1), "kvarh": Decimal("1E+3"), "Mvarh": Decimal("1E+6")},
+        "reactive_power": {"var": Decimal(1), "kvar": Decimal("1E+3"), "Mvar": Decimal("1E+6")},
+        "apparent_power": {"VA": Decimal(1), "kVA": Decimal("1E+3"), "MVA": Decimal("1E+6")},
         "gas": _VOLUMES,
         "water": _VOLUMES,
         "volume": _VOLUMES,
-        "flow": frozenset({"m3/h", "l/h"}),
-        "temperature": frozenset({"°C"}),
-        "duration": frozenset({"s", "min", "h"}),
+        "flow": {"l/h": Decimal(1), "m3/h": Decimal("1E+3")},
+        "temperature": {"°C": Decimal(1)},
+        "duration": {"s": Decimal(1), "min": Decimal(60), "h": Decimal(3600)},
     }
 )
+"""What one of each unit, in our spelling, is worth beside the others that a quantity can be in."""
+
+UNITS = MappingProxyType({quantity: frozenset(scale) for quantity, scale in SCALES.items()})
 """The units, in our spelling, that a quantity can be in."""
 
 _KNOWN_UNITS = frozenset(unit for units in UNITS.values() for unit in units)
@@ -52,6 +66,24 @@ _MAX_COUNT_DIGITS = 18
 
 
 @lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
+def factor(unit: str, wanted: str) -> Decimal | None:
+    """Return what a number in one unit is multiplied by to be in another; None where one cannot be made of the other.
+
+    Where it is a power of ten it has a single digit, so that the product has as many as were sent.
+    """
+    for scale in SCALES.values():
+        if unit in scale and wanted in scale:
+            return scale[unit] / scale[wanted]
+    return None
+
+
+def factors(quantity: str, wanted: str, unsent: str) -> dict[str | None, Decimal]:
+    """Return what a number is multiplied by to be in the unit `wanted`, by its own unit; for None that is `unsent`."""
+    scale = SCALES[quantity]
+    return {unit: worth / scale[wanted] for unit, worth in scale.items()} | {None: scale[unsent] / scale[wanted]}
+
+
 def unit_of(sent: str) -> str:
     """Return a unit in our spelling (`kVArh` is kvarh, `m3ph` is m3/h); one we do not know stays as it is."""
     sent = sent.strip()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..meter import REGISTERS, HistoryKind, Obis, history
 from ..meter.codes import code_of
+from ..meter.values import factor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -146,27 +147,6 @@ def _dump(value: object) -> str:
 
 # --- the names of two other programs ---------------------------------------------------------------------------------
 
-# Unit → what it is a power of ten of, and which.
-_POWERS_OF_TEN: Final = {
-    "Wh": ("Wh", 0),
-    "kWh": ("Wh", 3),
-    "MWh": ("Wh", 6),
-    "GWh": ("Wh", 9),
-    "W": ("W", 0),
-    "kW": ("W", 3),
-    "MW": ("W", 6),
-    "mV": ("V", -3),
-    "V": ("V", 0),
-    "kV": ("V", 3),
-    "mA": ("A", -3),
-    "A": ("A", 0),
-    "kA": ("A", 3),
-    "l": ("l", 0),
-    "dm3": ("l", 0),
-    "m3": ("l", 3),
-    "m³": ("l", 3),
-}
-
 
 class _Excerpt:
     """What of a telegram may be published, as others name and measure it."""
@@ -190,9 +170,9 @@ class _Excerpt:
         reading = self.reading(name)
         if reading is None or not isinstance(reading.value, Decimal):
             return None
-        base, power = _POWERS_OF_TEN.get(_unit(reading) or "", ("", 0))
-        wanted, wanted_power = _POWERS_OF_TEN[unit]
-        return reading.value.scaleb(power - wanted_power) if base == wanted else None
+        by = factor((_unit(reading) or "").replace("³", "3"), unit)
+        # What is no power of ten would not end.
+        return None if by is None or len(by.as_tuple().digits) > 1 else reading.value * by
 
     def count(self, name: str) -> int | None:
         """Return a counter."""
@@ -223,7 +203,7 @@ def _smartmeter_reader_object(delivery: Delivery, selection: Selection) -> dict[
         return _json_number(one.number(name, unit) or Decimal(0))
 
     gas = one.reading("gas")
-    gas_value = one.number("gas", "m³")
+    gas_value = one.number("gas", "m3")
     channel = 0 if gas is None else gas.channel
     failures = [row for row in history.rows(telegram) if row.kind is HistoryKind.POWER_FAILURE]
     return {
@@ -277,7 +257,7 @@ _DSMR_READINGS: Final = {
     "electricity_currently_returned": ("power_export", "kW"),
     **{f"phase_currently_delivered_l{n}": (f"power_import_l{n}", "kW") for n in (1, 2, 3)},
     **{f"phase_currently_returned_l{n}": (f"power_export_l{n}", "kW") for n in (1, 2, 3)},
-    "extra_device_delivered": ("gas", "m³"),
+    "extra_device_delivered": ("gas", "m3"),
     **{f"phase_voltage_l{n}": (f"voltage_l{n}", "V") for n in (1, 2, 3)},
     **{f"phase_power_current_l{n}": (f"current_l{n}", "A") for n in (1, 2, 3)},
 }

@@ -7,12 +7,12 @@ a message a text, and a point in time an integer, in milliseconds since 1970.
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..meter import REGISTERS
+from ..meter.values import factor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -49,22 +49,6 @@ _MILLISECOND = timedelta(milliseconds=1)
 # They are the time of the point itself.
 _TIMES_OF_POINTS = frozenset({"telegram_time", "last_measured"})
 _ONE_LINE = str.maketrans("\r\n\t", "   ")
-_ONE = Decimal(1)
-
-# What one of each unit is of the smallest of its kind.
-_SCALES = (
-    {"W": 1, "kW": 1_000, "MW": 1_000_000},
-    {"Wh": 3_600, "kWh": 3_600_000, "MWh": 3_600_000_000, "GWh": 3_600_000_000_000, "MJ": 10**6, "GJ": 10**9},
-    {"mV": 1, "V": 1_000, "kV": 1_000_000},
-    {"mA": 1, "A": 1_000, "kA": 1_000_000},
-    {"Hz": 1, "kHz": 1_000},
-    {"varh": 1, "kvarh": 1_000, "Mvarh": 1_000_000},
-    {"var": 1, "kvar": 1_000, "Mvar": 1_000_000},
-    {"VA": 1, "kVA": 1_000, "MVA": 1_000_000},
-    {"l": 1, "dm3": 1, "m3": 1_000},
-    {"l/h": 1, "m3/h": 1_000},
-    {"s": 1, "min": 60, "h": 3_600},
-)
 
 
 class DataPoint(NamedTuple):
@@ -240,13 +224,5 @@ def _field(reading: Reading, plan: _Plan, profile: Profile) -> Field | None:
         return value
     if value is None or reading.unit == plan.unit:
         return None if value is None else float(value)
-    return float(value * _factor(reading.unit, plan.unit))
-
-
-@lru_cache(maxsize=64)
-def _factor(sent: str | None, wanted: str | None) -> Decimal:
-    """Return what a number is multiplied with to be in another unit; 1 where one cannot be made of the other."""
-    for scale in _SCALES:
-        if sent in scale and wanted in scale:
-            return Decimal(scale[sent]) / scale[wanted]
-    return _ONE
+    # What cannot be converted stays as it was sent.
+    return float(value * (factor(reading.unit or "", plan.unit or "") or 1))
