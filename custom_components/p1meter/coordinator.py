@@ -422,10 +422,11 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         self._watch_silence()
         if self._first is not None and not self._first.done():
             self._first.set_result(None)
-        for telegram, verdict in zip(judged, verdicts, strict=True):
-            if self._judge.knows(telegram):
-                self.sinks.feed(telegram, verdict.shown, wall)
-        self.sinks.tell(self.issues)
+        if self.sinks.sinks:
+            for telegram, verdict in zip(judged, verdicts, strict=True):
+                if self._judge.knows(telegram):
+                    self.sinks.feed(telegram, verdict.shown, wall)
+            self.sinks.tell(self.issues)
 
     def _tell_waiting(self, *, came: bool) -> None:
         """Tell who waits for the next telegram whether it came."""

@@ -46,8 +46,6 @@ _ENTITIES_PAUSE: Final = timedelta(minutes=1)
 _COMPLAINT_PAUSE: Final = 3600.0
 
 type ProtectionKind = Literal["fuse", "demand", "stale", "alarm_started", "alarm_ended"]
-
-PROTECTION_KINDS: Final[tuple[ProtectionKind, ...]] = ("fuse", "demand", "stale", "alarm_started", "alarm_ended")
 """What a protection event may be: a load was switched for one of three reasons, or an alarm began or ended."""
 
 
