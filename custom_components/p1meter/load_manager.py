@@ -482,6 +482,8 @@ class LoadManager:
     def _output_changed(self, load: str) -> None:
         self._inputs.changed()
         if self._running:
+            if (on := self._outputs[load].on) is not None:
+                self.controller.seen(load, on=on)
             self._look_for_fault(load)
             self._call(load)
 

@@ -61,7 +61,8 @@ class Law:
         self.enabled = True
         self.samples: list[Sample] = []
         self.ticks: list[tuple[float, datetime]] = []
-        self.seen: Mapping[str, LoadInput] | None = None
+        self.inputs: Mapping[str, LoadInput] | None = None
+        self.outputs: list[tuple[str, bool]] = []
         self.overrides: list[tuple[str, bool | None, datetime]] = []
         self.hands: list[tuple[str, bool]] = []
         self.views: dict[str, LoadView] = {load.id: NOTHING_KNOWN for load in self.loads}
@@ -76,12 +77,15 @@ class Law:
 
     def tick(self, now: float, wall: datetime, loads: Mapping[str, LoadInput] | None = None) -> list[Command]:
         self.ticks.append((now, wall))
-        self.seen = loads
+        self.inputs = loads
         return self._says()
 
     def override(self, load: str, on: bool | None, until: datetime) -> None:  # noqa: FBT001 (as it is)
         self.overrides.append((load, on, until))
         self.views[load] = replace(self.views[load], override=on, override_until=until)
+
+    def seen(self, load: str, *, on: bool) -> None:
+        self.outputs.append((load, on))
 
     def hand(self, load: str, *, on: bool) -> None:
         self.hands.append((load, on))
@@ -431,6 +435,8 @@ async def test_an_entity_that_somebody_flips_is_a_persons_hand(
     await say(nl5())
     await until(lambda: pump.on)
     assert law.hands == []
+    # Told at once: a hand at the device may come before the next telegram.
+    await until(lambda: (PUMP, True) in law.outputs)
     looks = len(law.ticks)
     person = Context(user_id=hass_admin_user.id)
     for action in ("turn_off", "turn_on"):

@@ -249,3 +249,29 @@ def test_a_hand_on_a_load_that_is_away_waits_for_it() -> None:
     house.deaf.clear()
     house.on["boiler"] = False
     assert house.step() == [("boiler", ON, Reason.OVERRIDE_ON)]
+
+
+def test_a_person_who_is_quicker_than_the_next_telegram_is_not_taken_for_a_load_that_does_not_obey() -> None:
+    house = House(load(), house_w=-3000.0)
+    house.until_switched()
+    house.controller.seen("boiler", on=True)
+    house.on["boiler"] = False
+    house.controller.seen("boiler", on=False)
+    # latency 2 s and three telegrams, and it is not told again.
+    assert house.run(7) == []
+    assert house.view().override is False
+    assert house.run(7000) == []
+
+
+def test_what_an_output_says_before_anything_was_decided_or_while_nothing_is_known_is_left_to_the_telegrams() -> None:
+    house = House(load(), house_w=-3000.0)
+    house.controller.seen("boiler", on=True)
+    assert house.until_switched()[1] == [("boiler", ON, Reason.SUN)]
+    house.run(10)
+    house.deaf.add("boiler")
+    house.silence(30)
+    assert house.view().reason is Reason.STALE
+    house.controller.seen("boiler", on=False)
+    house.on["boiler"] = False
+    house.run(4)
+    assert not house.view().on

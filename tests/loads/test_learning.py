@@ -574,18 +574,49 @@ def test_a_stop_tells_whether_a_load_drew_anything(house: House) -> None:
     # Nobody told that it is on; nothing falls when it goes off.
     house.switch(on=False)
     assert house.drew() is False
-    # A kettle at the same moment: it cannot be told.
+    # An oven of half its power at the same moment: it cannot be told.
     house.switch(on=True, then=5)
     house.learner.disturb(float(house.now))
     house.run(30)
     house.is_on = False
     house.command(on=False)
     house.run(2)
-    house.base[0] += 2000
-    house.run(2)
-    house.base[0] -= 2000
+    house.base[0] += 1000
     house.run(30)
     assert house.drew() is None
+
+
+@pytest.mark.parametrize(
+    ("site", "starts_clear", "stops_clear", "drew"),
+    [
+        (FAST, True, True, False),
+        (FAST, False, True, False),
+        (FAST, True, False, False),
+        (FAST, False, False, None),
+        (SLOW, True, True, False),
+        # Between two telegrams of a slow meter a cloud can make up for the load.
+        (SLOW, False, True, None),
+        (SLOW, True, False, None),
+    ],
+)
+def test_what_draws_nothing_is_found_in_an_unsteady_house(
+    site: Site, *, starts_clear: bool, stops_clear: bool, drew: bool | None
+) -> None:
+    house = House(boiler(), site=site)
+    house.thermostat = False
+    house.run(120)
+    for on, is_clear in ((True, starts_clear), (False, stops_clear)):
+        # Something of the load's size went off just before; where it is not clear, a cloud of half its power comes.
+        house.base[1] += 1900
+        house.run(5 * round(site.period_s))
+        house.base[1] -= 1900
+        house.run(3 if site is FAST else 20)
+        house.is_on = on
+        house.command(on=on)
+        if not is_clear:
+            house.base[2] += 1000
+        house.run(60 * round(site.period_s))
+    assert house.drew() is drew
 
 
 def test_the_sun_on_three_phases_is_not_the_thermostat(house: House) -> None:

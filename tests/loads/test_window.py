@@ -38,7 +38,7 @@ class Meter:
         self.last = self.now
         wall = datetime.fromtimestamp(self.at, ZONE)
         sample = Sample(self.now, wall, max(0.0, import_w), max(0.0, -import_w), (None, None, None), **more)
-        self.window.step(sample, self.site, self.at, dt, settled=settled)
+        self.window.step(sample, self.site, self.at, dt, settled=settled, draw_w=0.0, shed_w=0.0)
         return self.window
 
     def run(self, seconds: int, import_w: float, **more: Any) -> DemandWindow:

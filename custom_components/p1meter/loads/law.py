@@ -184,6 +184,20 @@ class Controller:
         """
         self._units[load].put_hand(on, until.timestamp())
 
+    def seen(self, load: str, *, on: bool) -> None:
+        """Take what an output has just said it is, before the next telegram.
+
+        A person who switches a load over as soon as the law has switched it is only so told from a load that does not
+        obey.
+
+        Args:
+            load: its id.
+            on: what its output is now.
+        """
+        here = self._here
+        if here.enabled and not here.starting_up and not here.blind:
+            self._orders.see(self._units[load], on)
+
     def hand(self, load: str, *, on: bool) -> None:
         """Take it that a person has switched the load past us just now: a hand, or where it undoes one, its end.
 
@@ -279,13 +293,15 @@ class Controller:
     def _learn(self, sample: Sample, dt: float, *, settled: bool) -> None:
         """Take everything that the telegram says of the connection, and count what the loads do."""
         here, window = self._here, self._here.window
-        window.step(sample, here.site, here.at, dt, settled=settled)
+        draw_w = shed_w = 0.0
+        for unit in here.units:
+            if unit.on and unit.is_ours:
+                draw_w += unit.learner.draw_w()
+                if not (unit.settings.never_shed or unit.override):
+                    shed_w += unit.learner.draw_w()
+        window.step(sample, here.site, here.at, dt, settled=settled, draw_w=draw_w, shed_w=shed_w)
         if settled:
-            surplus_w = sample.export_w - sample.import_w
-            for unit in here.units:
-                if unit.on and unit.is_ours:
-                    surplus_w += unit.learner.draw_w()
-            here.surplus_w = surplus_w
+            here.surplus_w = sample.export_w - sample.import_w + draw_w
         self._count(sample, dt)
         if (sample.price_buy, sample.price_sell) != self._prices:
             self._weigh()
@@ -439,6 +455,14 @@ class Controller:
             lock_s = min(window.remaining_s, _LONGEST_LOCK_S)
             unit.window_until = here.now + lock_s
             self._orders.switch(unit, Reason.DEMAND, here.demand_detail(lock_s), on=False)
+        # A person's ON goes on until the last moment.
+        willing = [unit for unit in on if not unit.override]
+        while willing and window.is_exposed():
+            unit = willing.pop(0)
+            on.remove(unit)
+            # It is not locked: it comes back as soon as no surge can do harm any more.
+            wait_s = window.wait_s(unit.learner.power_w, unit.learner.draw_w())
+            self._orders.switch(unit, Reason.DEMAND, here.demand_detail(wait_s), on=False)
         window.watch(here.now, can_shed=bool(on))
 
     def _shed_at_boundary(self, on: list[Unit]) -> None:

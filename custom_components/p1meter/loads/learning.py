@@ -38,6 +38,10 @@ _NEAR_OF_FEW: Final = 0.1
 _ELSEWHERE: Final = 0.25
 # What a level may spread where all that is asked is whether the load has drawn anything.
 _ROUGH: Final = 0.25
+# Where the house is unsteady: how near a change must be to the load's, or to nothing, to seem to be it, and how many
+# times its power others may have changed in the same seconds.
+_SEEMING: Final = 0.35
+_BESIDE: Final = 3.0
 
 # Its power is the median of so many measures: two appliances that switch in the same seconds do not move it.
 _MEASURES: Final = 5
@@ -93,6 +97,9 @@ class Learner:
     A load that was believed to draw nothing, and whose stop shows that it did draw, is not believed to open its
     thermostat for an hour: what fell was a cloud, or another appliance.
 
+    In an unsteady house a stop is believed if it merely seems to show that nothing was drawn, and where it shows
+    nothing at all, the start is; of a slow meter, between whose telegrams clouds move, only both together are.
+
     Attributes:
         power_w: what it draws when it is active.
         idle: whether it is on and known to draw nothing.
@@ -117,6 +124,8 @@ class Learner:
         self._last = float("-inf")
         self._window: deque[Sample] = deque(maxlen=2 * _MANY)
         self.drew: bool | None = None
+        # Whether the run that has begun seemed to draw at its start; None: nobody knows.
+        self._began: bool | None = None
         self._measure: _Measure | None = None
         self._switched: _Others | None = None
         self._doubted_until = float("-inf")
@@ -175,7 +184,11 @@ class Learner:
         self._sensor_then = self._sensor_said
         self._sensor_from = now + _SENSOR_S
         self.drew = None
+        if on:
+            self._began = None
         if not clear:
+            if not on:
+                self._doubt(None)
             self._look_away(settled)
             return
         self._measure = measure = _Measure(before, now, settled, on=on, was_idle=was_idle)
@@ -320,6 +333,10 @@ class Learner:
         samples = [*measure.before, *measure.between, *measure.after]
         if not measure.on or measure.others_w is not None:
             self._judge(measure, _net(samples))
+        if measure.on:
+            self._began = self._seems_to_draw(measure)
+        elif self.drew is None:
+            self._doubt(self._seems_to_draw(measure))
         if measure.others_w is not None:
             return
         sign = 1 if measure.on else -1
@@ -363,6 +380,29 @@ class Learner:
             self.drew = is_load
             if is_load and measure.was_idle:
                 self._doubted_until = measure.since + _OTHERS_S
+
+    def _seems_to_draw(self, measure: _Measure) -> bool | None:
+        """Return whether the load draws, as far as a switch in an unsteady house shows; None: that is unclear."""
+        others_w = measure.others_w or 0.0
+        if abs(others_w) > _BESIDE * self.power_w:
+            return None
+        # Those that are the nearest in time: what else happens is of no interest.
+        before, after = _net(measure.before[-_FEW:]), _net(measure.after[:_FEW])
+        change_w = median(after) - median(before) - others_w
+        limit = _SEEMING * self.power_w
+        if abs(change_w) <= limit:
+            return False
+        return True if abs(change_w - (self.power_w if measure.on else -self.power_w)) <= limit else None
+
+    def _doubt(self, stop: bool | None) -> None:  # noqa: FBT001 - as what the start has shown
+        """Say that a run has drawn nothing if that is what its stop, or its start, seems to have shown."""
+        # A load with a sensor of its own needs no guess.
+        if self._sensor_said is not None:
+            return
+        start = self._began
+        is_nothing = stop is start is False if self._count == _FEW else (start if stop is None else stop) is False
+        if is_nothing:
+            self.drew = False
 
     def _find_phases(self, samples: Sequence[Sample], whole: float) -> None:
         """Learn which phases a change came on, once it came there twice in a row."""

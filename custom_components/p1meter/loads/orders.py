@@ -76,6 +76,11 @@ class Orders:
             if notice is not Notice.LATE:
                 self._heed(unit, actual, notice)
 
+    def see(self, unit: Unit, on: bool) -> None:  # noqa: FBT001 - as a sample has it
+        """Take it that an output has done what it was told; all else is looked at with the next telegram."""
+        if on is unit.told and not unit.agreed:
+            self._heed(unit, on, unit.look(on, self._here.now, self._here.site.period_s))
+
     def take_hand(self, unit: Unit, on: bool) -> None:  # noqa: FBT001 - as a sample has it
         """Take what a person has switched an output to, which nobody has told us of in a sample yet."""
         here = self._here

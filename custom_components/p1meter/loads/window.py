@@ -3,6 +3,8 @@
 from math import expm1, inf, isinf
 from typing import TYPE_CHECKING, Any, Final
 
+from .surge import Surge
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -64,6 +66,7 @@ class DemandWindow:
         self._base: float | None = None
         self._register: float | None = None
         self._over_since: float | None = None
+        self._surge = Surge(state.get("surge"))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -73,9 +76,12 @@ class DemandWindow:
             "month": self._month,
             "whole": self._whole,
             "window": self._running(),
+            "surge": self._surge.state,
         }
 
-    def step(self, sample: Sample, site: Site, at: float, dt: float, *, settled: bool) -> None:
+    def step(
+        self, sample: Sample, site: Site, at: float, dt: float, *, settled: bool, draw_w: float, shed_w: float
+    ) -> None:
         """Take the next telegram.
 
         Args:
@@ -84,6 +90,8 @@ class DemandWindow:
             at: the telegram's time, s since the epoch.
             dt: time since the telegram before, s, as far as it may be counted.
             settled: whether no load is on its way to another power: the mean follows the meter only then.
+            draw_w: what all loads draw that are on.
+            shed_w: what of that may be shed at any time.
         """
         length = site.window_s
         number = int(at // length)
@@ -107,11 +115,19 @@ class DemandWindow:
             self._turn(sample, site, number, gap, total)
         if self.began or site is not self._site or sample.month_peak_w != self._month_peak:
             self._set_target(sample, site)
+        if self.target_w is not None:
+            surge = self._surge
+            if self.began:
+                surge.begin(site)
+            surge.take(sample.import_w, dt, shed_w)
+            surge.learn(at, sample.wall.hour, dt, net - draw_w if settled else None)
+            surge.follow(self.mean_w, self.target_w * length / _HOUR_S - self.energy_wh, self.remaining_s)
 
     def switched(self, change_w: float) -> None:
         """Take into the mean what a load will draw more (W), or less, because it was switched now."""
         if self.mean_w is not None:
             self.mean_w += change_w
+        self._surge.switched(change_w)
 
     def allows(self, more_w: float, least_s: float) -> bool:
         """Return whether so much power may be added until the window's end.
@@ -125,7 +141,7 @@ class DemandWindow:
         if self.target_w is None or self._site is None or self.mean_w is None:
             return True
         power_w = max(0.0, self.mean_w + more_w + self._site.reserve_w)
-        if self.energy_wh + power_w * self.remaining_s / _HOUR_S > self._budget_wh:
+        if self.energy_wh + power_w * self.remaining_s / _HOUR_S > self._budget_wh or not self._surge.bears(more_w):
             return False
         return self.remaining_s >= least_s or power_w * self._length / _HOUR_S <= self._budget_wh
 
@@ -138,6 +154,10 @@ class DemandWindow:
     def is_last_moment(self, draw_w: float) -> bool:
         """Return whether a load that draws so much has to be shed now, so that the target is just met without it."""
         return self.mean_w is not None and self._is_last_moment(self.mean_w, draw_w)
+
+    def is_exposed(self) -> bool:
+        """Return whether loads have to be shed now, so that they do not count for too much should the house surge."""
+        return self.target_w is not None and self._surge.is_reached()
 
     def is_too_much(self, less_w: float = 0.0) -> bool:
         """Return whether the whole of a window, at its start, would take too much with so much power less."""
@@ -173,7 +193,7 @@ class DemandWindow:
         left = (self._budget_wh - self.energy_wh) * _HOUR_S / max(1.0, self.remaining_s)
         draw_w = self.mean_w + self._site.reserve_w
         # Nobody can take off more than what flows, however little time is left for it.
-        return max(left - draw_w, min(0.0, -draw_w))
+        return max(min(left - draw_w, self._surge.room_w()), min(0.0, -draw_w))
 
     def wait_s(self, more_w: float, less_w: float = 0.0) -> float:
         """Return after which time (s) so much power may be added, if all else stays; at most the rest of the window.
@@ -186,7 +206,8 @@ class DemandWindow:
             return self.remaining_s
         added = more_w + self._site.reserve_w
         over = self.energy_wh + (self.mean_w - less_w + added) * self.remaining_s / _HOUR_S - self._budget_wh
-        return min(self.remaining_s, max(0.0, over * _HOUR_S / added))
+        wait_s = max(0.0, over * _HOUR_S / added, self._surge.wait_s(more_w - less_w))
+        return min(self.remaining_s, wait_s)
 
     def _running(self) -> dict[str, Any] | None:
         """Return what is kept of the window: before its first telegram, what was kept before."""

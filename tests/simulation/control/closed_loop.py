@@ -221,3 +221,4 @@ class Loop:
         self._inputs = {**self._inputs, _IDS[load]: LoadInput(on=on)}
         self._moving_until = max(self._moving_until, self.second + 60)
         self.switched.append(Switched(self.second, load, on, reason))
+        self.controller.seen(_IDS[load], on=on)

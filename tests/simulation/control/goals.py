@@ -166,9 +166,11 @@ class Findings:
         early = sum(played.too_early for each in self.played.values() for played in each)
         early += sum(one.too_early for each in self.protection.values() for one in each)
         broken = {name: sum(one.violations for one in each) for name, each in self.faults.items()}
+        hasty, tries = broken.pop(suite_c.DEAD), sum(one.happened for one in self.faults[suite_c.DEAD])
         found = f"{early} early commands in suites A and B; suite C: {sum(broken.values())} violations"
         if any(broken.values()):
             found += " (" + ", ".join(f"{name}: {count}" for name, count in broken.items() if count) + ")"
+        found += f"; beside them, {hasty} of {tries} starts of a boiler that draws nothing were within half an hour"
         return Goal("G8 promises", "no violation", found, early + sum(broken.values()) == 0)
 
 

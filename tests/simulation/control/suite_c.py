@@ -128,7 +128,10 @@ def _hand(scenario: Scenario) -> Outcome:
 
 
 def _dead(scenario: Scenario) -> Outcome:
-    """The boiler draws nothing: it is tried again twice an hour at most, and the others get the sun."""
+    """The boiler draws nothing: it is tried again twice an hour at most, and the others get the sun.
+
+    Nobody can be sure of that from outside: another appliance may fall in the seconds of its stop.
+    """
     scenario.loop.dead.add(_BOILER)
     scenario.loop.run()
     tries = [switch.second for switch in scenario.loop.switched if switch.load == _BOILER and switch.on]
@@ -136,13 +139,14 @@ def _dead(scenario: Scenario) -> Outcome:
     return scenario.outcome(len(tries), hasty)
 
 
+DEAD: Final = "a boiler that draws nothing"
 SCENARIOS: Final[dict[str, tuple[Callable[[Scenario], Outcome], datetime]]] = {
     "nothing": (_nothing, START),
     "silence": (_silence, START),
     "frozen telegrams": (_frozen, START),
     "restarts": (_restart, START),
     "a person's hand": (_hand, START),
-    "a boiler that draws nothing": (_dead, START),
+    DEAD: (_dead, START),
     "the day of 23 hours": (_nothing, datetime(2026, 3, 29, tzinfo=ZONE)),
     "the day of 25 hours": (_nothing, datetime(2026, 10, 25, tzinfo=ZONE)),
 }
