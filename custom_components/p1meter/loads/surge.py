@@ -16,7 +16,8 @@ _HOURS: Final = 24
 _COOKS_W: Final = 3500.0
 _ASLEEP_W: Final = 750.0
 _LESS_SURE: Final = 0.95
-# What was seen counts less with each day.
+# What was seen may come again larger by a fifth; it counts less with each day.
+_LARGER: Final = 1.2
 _A_DAY_LATER: Final = 0.97
 # Parts of a window over which the house's power is averaged; so much of a part has to be seen.
 _PARTS: Final = 3
@@ -159,4 +160,4 @@ class Surge:
             return 0.0
         around = (self._most_w[(hour + step) % _HOURS] for step in (-1, 0, 1))
         most_w = max((most_w for most_w in around if most_w is not None), default=0.0)
-        return most_w if most_w <= _ASLEEP_W else max(most_w, _COOKS_W * _LESS_SURE**self._days)
+        return most_w if most_w <= _ASLEEP_W else max(_LARGER * most_w, _COOKS_W * _LESS_SURE**self._days)
