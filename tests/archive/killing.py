@@ -1,6 +1,7 @@
 """Kills a writer of a journal again and again, and looks at what is left."""
 
 from multiprocessing import get_context
+import os
 import random
 import time
 from typing import TYPE_CHECKING
@@ -18,17 +19,24 @@ if TYPE_CHECKING:
 
 NAMES: dict[JournalFormat, str] = {"sml3": "SML3Nov2026", "raw": "RAWNov2026", "csv": "CSVNov2026.csv"}
 _ALL = Selection(None)
+_SIP = 7  # bytes
 
 
 class KilledWriter:
     """A journal whose writer is a process that dies.
 
     Attributes:
+        path: of its file.
         count: so many entries it holds.
+        interrupted: how often it was killed while an `append` that left something had not returned.
+        halves: how often the next start had to take away half an entry.
     """
 
     def __init__(self, folder: Path, journal_format: JournalFormat) -> None:
+        self.path = folder / NAMES[journal_format]
         self.count = 0
+        self.interrupted = 0
+        self.halves = 0
         self._folder = folder
         self._format: JournalFormat = journal_format
         self._text = b""
@@ -57,6 +65,10 @@ class KilledWriter:
 
     def _write(self, tells: Connection) -> None:
         """Write as fast as possible, and tell how many entries there are whenever `append` has returned."""
+        if random.random() < 0.5:
+            write = os.write
+            # A disk may take less than it is given; then it is within an entry that the process dies.
+            os.write = lambda descriptor, data: write(descriptor, memoryview(data)[:_SIP])
         journal = Journal(self._folder, self._format, _ALL)
         journal.open()
         count = self.count
@@ -69,14 +81,19 @@ class KilledWriter:
                 tells.send(count)
 
     def _look(self, acknowledged: int) -> None:
+        left = self.path.stat().st_size
         journal = Journal(self._folder, self._format, _ALL)
         journal.open()
         journal.close()
-        text = (self._folder / NAMES[self._format]).read_bytes()
+        text = self.path.read_bytes()
         added = text[len(self._text) :]
         count = self.count + self._entries_in(added)
-        assert count >= acknowledged > self.count
-        assert text == self._text + self._written(entries(self.count, count - self.count))
+        assert acknowledged > self.count, "nothing was written before it was killed"
+        assert count >= acknowledged, f"{acknowledged - count} entries are lost whose writing had returned"
+        is_as_written = text == self._text + self._written(entries(self.count, count - self.count))
+        assert is_as_written, "the file does not hold what was written, byte for byte"
+        self.interrupted += left > len(text) or count > acknowledged
+        self.halves += left > len(text)
         self.count, self._text = count, text
 
     def _entries_in(self, text: bytes) -> int:
