@@ -181,15 +181,15 @@ def test_a_restart_on_another_day_lets_go() -> None:
 
 
 def test_a_large_load_under_a_demand_limit_begins_earlier() -> None:
-    # 2.5 kW: (2500 x 0.97 - 500) / 2000 is 0.9625 of the time; with 40 % for what is cooked 2 h 55 min, + 45 min.
+    # 2.5 kW: (2500 x 0.97 - 500) / 2000 is 0.9625 of the time; with 70 % for what is cooked 3 h 32 min, + 1 h.
     days = Days(boiler(), "06-15 04:00", target_w=2500.0)
-    assert between(days.until("06-15 20:00"), ("15 18:19", "15 18:21"))
-    # No less than 0.3 of the time: 9 h 20 min + 45 min.
+    assert between(days.until("06-15 18:30"), ("15 17:27", "15 17:29"))
+    # No less than 0.3 of the time: 11 h 20 min + 1 h.
     days = Days(boiler(), "06-15 04:00", target_w=500.0)
-    assert between(days.until("06-15 13:00"), ("15 11:54", "15 11:56"))
+    assert between(days.until("06-15 11:00"), ("15 09:39", "15 09:41"))
     # No more than all of it.
     days = Days(boiler(), "06-15 04:00", target_w=10000.0)
-    assert between(days.until("06-15 20:00"), ("15 18:26", "15 18:28"))
+    assert between(days.until("06-15 18:30"), ("15 17:35", "15 17:37"))
 
 
 def idle(days: Days, *, since: float | None) -> None:

@@ -81,7 +81,7 @@ def test_at_night_a_load_need_not_wait_for_what_is_cooked_in_the_evening() -> No
 def test_around_the_hour_in_which_somebody_cooks_a_load_waits_until_that_can_do_no_harm(hour: int) -> None:
     house = lived({18: 2750.0})
     at(house, hour)
-    # One day is known: 3500 W x 0.95 = 3325 W are more than 1.2 x 2750 = 3300 W, and 200 W are kept free. The
+    # One day is known: 3500 W x 0.95 = 3325 W are more than the 2750 W that were seen, and 200 W are kept free. The
     # house may take 300 W until t and 3525 W after it: less than 2500 x 900 Ws from t = 286 s on. Until then the load
     # may take 62.5 Wh, at 2000 W what flows in 112 s, less the 12 s that are kept free.
     assert starts_after(house) == pytest.approx(285 - 100, abs=20)
@@ -165,5 +165,5 @@ def test_a_kitchen_that_is_not_used_any_more_is_forgotten() -> None:
     evening = {18: 2750.0}
     house = lived(evening, *[{18: 800.0}] * 25)
     at(house, 18)
-    # 1.2 x 2750 x 0.97^25 = 1541 W and 3500 x 0.95^26 = 922 W, with 200 W: (1741 x 900) / 3600 = 435 Wh are no harm.
+    # 2750 x 0.97^25 = 1284 W and 3500 x 0.95^26 = 922 W, with 200 W: (1484 x 900) / 3600 = 371 Wh are no harm.
     assert starts_after(house) <= 60

@@ -20,8 +20,8 @@ _QUARTERS: Final = 96
 _SLACK: Final = 1.15
 _SLACK_S: Final = 900.0
 # The same under a demand limit: while the house cooks there is no room, and nobody knows for how long.
-_LIMITED_SLACK: Final = 1.4
-_LIMITED_SLACK_S: Final = 2700.0
+_LIMITED_SLACK: Final = 1.7
+_LIMITED_SLACK_S: Final = 3600.0
 _LEAST_DUTY: Final = 0.3
 # How much earlier than it must the run may begin because power is cheap: the sun had its chance until then.
 _EARLY: Final = 2.0

@@ -16,8 +16,7 @@ _HOURS: Final = 24
 _COOKS_W: Final = 3500.0
 _ASLEEP_W: Final = 750.0
 _LESS_SURE: Final = 0.95
-# What was seen may come again larger by a fifth; it counts less with each day.
-_LARGER: Final = 1.2
+# What was seen counts less with each day.
 _A_DAY_LATER: Final = 0.97
 # Parts of a window over which the house's power is averaged; so much of a part has to be seen.
 _PARTS: Final = 3
@@ -29,11 +28,11 @@ _LATE_S: Final = 12.0
 
 
 class Surge:
-    """Knows what the house drew at this time of the day, and what loads may take in a window lest that comes again.
+    """Knows what the house may draw at this time of the day, and what loads may take in a window lest that comes.
 
-    A house that begins to cook may use up the target by itself, and then all counts that loads took before. So for as
-    long as what the house has done around this hour of the day could still exceed the target, they take no more from
-    the grid than what is bearable. Of its first day nothing is held against a house.
+    A house that begins to cook may use up the target by itself, and then all counts that loads took before. So around
+    each hour of the day in which somebody is up, for as long as the most that the house ever did could still exceed the
+    target, they take no more from the grid than what is bearable. Of its first day nothing is held against a house.
 
     Attributes:
         exposed_s: for how long (s) a surge could still exceed the target.
@@ -155,9 +154,9 @@ class Surge:
         return max(0.0, min(self._mean_w, self._loads_w) + more_w)
 
     def _most_around(self, hour: int) -> float:
-        """Return the most that the house may draw at this hour: as at those beside it, as nobody cooks by the clock."""
+        """Return the most that the house may draw at this hour: as ever, but when all sleep, beside it as well."""
         if self._days < 1:
             return 0.0
-        around = (self._most_w[(hour + step) % _HOURS] for step in (-1, 0, 1))
-        most_w = max((most_w for most_w in around if most_w is not None), default=0.0)
-        return most_w if most_w <= _ASLEEP_W else max(_LARGER * most_w, _COOKS_W * _LESS_SURE**self._days)
+        hours = [most_w or 0.0 for most_w in self._most_w]
+        most_w = max(hours[(hour + step) % _HOURS] for step in (-1, 0, 1))
+        return most_w if most_w <= _ASLEEP_W else max(*hours, _COOKS_W * _LESS_SURE**self._days)
