@@ -60,6 +60,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
     await hass.config_entries.async_forward_entry_setups(entry, _PLATFORMS)
     joints.async_keep(hass, entry, store)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
+    # What was changed since the beginning nobody has heard of.
+    await _async_reload(hass, entry)
     return True
 
 

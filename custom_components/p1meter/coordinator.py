@@ -529,6 +529,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             self._watch_silence()
             return
         self.watch.silent(self.link_error, self.foreign, limit)
+        # What waits at a sink waits all the same.
+        self.sinks.tell(self.issues)
         # Why it is silent may turn out later, or change.
         self._silence_timer = self.hass.loop.call_later(limit, self._look_for_silence)
         if self.last_update_success:

@@ -16,6 +16,7 @@ import probatio as vol
 
 from .archive import JOURNALS, Selection, parse_selection
 from .archive.formats import FileName
+from .archive.journal import BEGUN
 from .const import DOMAIN
 from .fields import dropdown, number_box, open_list, tick_list
 from .limits_flow import LimitsFlow
@@ -98,6 +99,7 @@ class DataFlow(LimitsFlow):
         super().__init__()
         self._influx: dict[str, Any] = {}
         self._login: dict[str, Any] = {}
+        self._offered: list[str] = []
 
     async def async_step_data(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show what telegrams can be kept in and shared with."""
@@ -373,12 +375,20 @@ class DataFlow(LimitsFlow):
         errors: dict[str, str] = {}
         unread: tuple[str, ...] = ()
         labels = await self._async_labels()
-        if user_input is not None:
+        before: list[str] | None = self.config_entry.options.get(CONF_SELECTED)
+        kept = list(labels) if before is None else _as_sent(before, labels)
+        if user_input is None:
+            self._offered = kept
+        else:
             which = user_input[CONF_WHICH]
-            if which == "all":
-                return self._save({CONF_SELECTED}, {})
             codes, unread = parse_selection(user_input.get(CONF_PASTED, ""))
-            if unread:
+            if which == "all":
+                is_unticked = not set(self._offered) <= set(user_input.get(CONF_OBJECTS, self._offered))
+                if before is not None or not (is_unticked or codes or unread):
+                    return self._save({CONF_SELECTED}, {})
+                # It stood there by itself: who has changed the rest has overlooked it.
+                errors[CONF_WHICH] = "all_overlooked"
+            elif unread:
                 errors[CONF_PASTED] = "lines_unread"
             elif which == "pasted" and not codes:
                 errors[CONF_PASTED] = "no_codes"
@@ -386,8 +396,6 @@ class DataFlow(LimitsFlow):
                 ticked = [] if which == "pasted" else user_input.get(CONF_OBJECTS, [])
                 chosen = _as_sent([*ticked, *map(str, codes)], labels)
                 return self._save({CONF_SELECTED}, {CONF_SELECTED: chosen})
-        before: list[str] | None = self.config_entry.options.get(CONF_SELECTED)
-        kept = list(labels) if before is None else _as_sent(before, labels)
         shown = user_input or {CONF_WHICH: "all" if before is None else "ticked", CONF_OBJECTS: kept}
         # Also what the meter does not send at the moment.
         codes_shown = dict.fromkeys([*labels, *kept, *shown.get(CONF_OBJECTS, ())])
@@ -490,7 +498,8 @@ def _mistake_in_path(config: Config, text: str, taken: Iterable[str]) -> str | N
     if FileName.parse(path.name) is not None or real in {Path(other).resolve() for other in taken}:
         return "file_taken"
     if real.is_relative_to(ours):
-        return None
+        is_a_journals = any(name == BEGUN or FileName.parse(name) for name in real.relative_to(ours).parts)
+        return "file_taken" if is_a_journals else None
     if not config.is_allowed_path(text):
         return "path_not_allowed"
     return None if path.parent.is_dir() else "no_such_folder"

@@ -295,6 +295,42 @@ def test_files_of_past_months_are_mended_too_and_parts_are_cleared_away(tmp_path
     assert not (tmp_path / ".SML3Oct2026.part").exists()
 
 
+def test_what_somebody_else_is_writing_beside_the_journal_is_left_alone(tmp_path: Path) -> None:
+    # The file with the newest telegram is in the same folder unless the person wants it elsewhere.
+    for name in (".telegram.txt.part", ".notes.part", ".SML3Oct2026.bak.part"):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / "..begun.part").write_bytes(b"half")
+
+    journal(tmp_path).open()
+
+    assert {path.name for path in tmp_path.iterdir()} == {".telegram.txt.part", ".notes.part", ".SML3Oct2026.bak.part"}
+
+
+def test_a_note_that_was_spoilt_does_not_stop_it(tmp_path: Path) -> None:
+    one = journal(tmp_path)
+    write(one, entries(0, 1))
+    one.close()
+    with (tmp_path / ".begun").open("ab") as file:
+        file.write("\u00e9\n".encode("latin-1"))
+
+    one.open()
+    write(one, entries(1, 1))
+    one.close()
+
+    assert (tmp_path / NOVEMBER).read_text() == "".join(map(line, entries(0, 2)))
+
+
+def test_a_table_whose_first_line_is_endless_is_continued_without_columns(tmp_path: Path) -> None:
+    # Longer than Python's csv takes.
+    (tmp_path / "CSVNov2026.csv").write_text("time," + "x" * 200_000 + "\n")
+    one = journal(tmp_path, "csv")
+
+    write(one, entries(0, 1))
+    one.close()
+
+    assert names(tmp_path) == ["CSVNov2026-2.csv", "CSVNov2026.csv"]
+
+
 # --- what people do ---------------------------------------------------------------------------------------------------
 
 
@@ -584,6 +620,24 @@ def test_when_one_file_is_too_large_its_older_half_goes(tmp_path: Path, journal_
     assert before.endswith(b"\r\n\r\n" if journal_format == "raw" else b"\n")
 
 
+def test_what_is_being_written_is_not_taken_for_the_oldest(tmp_path: Path) -> None:
+    one = journal(tmp_path, "csv", max_mb=1)
+    telegrams = entries(0, 500)
+    beside = one.beside("raw")
+    write(beside, telegrams)
+    beside.close()
+    while one.size <= 1_000_000:
+        write(one, telegrams)
+
+    one.prune(NOON)
+
+    # The table loses its older half at most, though its name comes first: entry 499 is of 12:08:19.
+    first, *_, last = (tmp_path / "CSVNov2026.csv").read_text().splitlines()
+    assert first.startswith("time,")
+    assert last.startswith("2026-11-21T12:08:19+01:00,")
+    one.close()
+
+
 def test_a_file_in_which_no_entry_begins_is_left_as_it_is(tmp_path: Path) -> None:
     one = journal(tmp_path, max_mb=1)
     write(one, entries(0, 1))
@@ -773,6 +827,22 @@ def test_a_file_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
 
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["latest"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("away/latest", "missing"), ("a file/latest", "failed"), ("folder", "failed")]
+)
+def test_who_cannot_have_a_file_reads_its_name(tmp_path: Path, path: str, kind: str) -> None:
+    """And not that of the part of it that is written first."""
+    (tmp_path / "a file").write_text("")
+    (tmp_path / "folder" / "something").mkdir(parents=True)
+
+    with pytest.raises(OSError) as caught, replacing(tmp_path / path) as file:
+        file.write(b"new")
+
+    err = FileError(caught.value, tmp_path)
+    assert (err.kind, err.path) == (kind, str(tmp_path / path))
+    assert names(tmp_path) == ["a file", "folder"]
 
 
 def test_nothing_is_written_through_a_link_of_somebody_else(tmp_path: Path) -> None:

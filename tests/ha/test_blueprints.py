@@ -399,6 +399,17 @@ async def test_a_meter_that_is_silent_when_home_assistant_starts(
     assert (len(told), len(dismissed)) == (1, 1)
 
 
+async def test_a_meter_that_was_removed_is_no_error_at_every_start(
+    hass: HomeAssistant, told: list[ServiceCall], clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    hass.set_state(CoreState.not_running)
+    await automate(hass, "no_data", meter="sensor.of_a_meter_that_was_removed")
+    await hass.async_start()
+    await clock.tick(601)
+    assert told == []
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 # --- phase overload ---------------------------------------------------------------------------------------------------
 
 

@@ -235,6 +235,9 @@ async def test_a_file_is_switched_on_changed_and_off(hass: HomeAssistant, entry:
         ("{folder}/p1meter/other", "file_taken"),
         ("{folder}/p1meter/other/telegram", "file_taken"),
         ("{folder}/p1meter/home/../other/telegram", "file_taken"),
+        # Where a journal notes what is its own, and where it would want to write a file.
+        ("{folder}/p1meter/home/.begun", "file_taken"),
+        ("{folder}/p1meter/home/RAWNov2026/telegram", "file_taken"),
     ],
 )
 async def test_a_file_is_only_written_where_it_may_be(
@@ -475,11 +478,34 @@ async def test_an_address_that_is_wrong_is_asked_again(
     assert influx.asked[-1][1] == basic("meter", PASSWORD)
 
 
-@pytest.mark.parametrize("url", ["influxdb", "ftp://influxdb.local", "http://", "http://a:b@influxdb.local"])
+@pytest.mark.parametrize(
+    # 63 letters are the most between two dots (RFC 1035 §2.3.4).
+    "url",
+    ["influxdb", "ftp://influxdb.local", "http://", "http://a:b@influxdb.local", f"http://{'a' * 64}.local:8086"],
+)
 async def test_an_address_that_is_none(hass: HomeAssistant, entry: MockConfigEntry, url: str) -> None:
     form = await fill_in(hass, await open_step(hass, entry, "influxdb"), version="1", url=url)
     form = await fill_in(hass, form, database="energy")
     assert (form["step_id"], form["errors"]) == ("influxdb", {"url": "influxdb_url"})
+
+
+@pytest.mark.parametrize(
+    ("version", "login"),
+    [
+        ("1", {"database": " "}),
+        ("2", {"database": "", "organisation": "home", "token": TOKEN}),
+        ("2", {"database": "energy", "organisation": "", "token": TOKEN}),
+        ("3", {"database": ""}),
+    ],
+)
+async def test_a_database_without_a_name(
+    hass: HomeAssistant, entry: MockConfigEntry, influx: Influx, version: str, login: dict[str, str]
+) -> None:
+    form = await fill_in(hass, await open_step(hass, entry, "influxdb"), version=version, url=influx.url)
+    # So does 1.6; what is refused may be the comment, and that would be right.
+    influx.status, influx.body = 400, {"error": "database is required"}
+    form = await fill_in(hass, form, **login)
+    assert form["errors"] == {"base": "influxdb_no_database"}
 
 
 @pytest.mark.parametrize("error", [error for error in influxdb.ERRORS if error not in LATER])
@@ -682,6 +708,22 @@ async def test_pasting_nothing_is_a_mistake(hass: HomeAssistant, entry: MockConf
     form = await fill_in(hass, await open_step(hass, entry, "selected"), which="pasted", pasted=pasted)
     assert form["errors"] == {"pasted": "no_codes"}
     assert complaint(form)
+
+
+@pytest.mark.parametrize("changed", [{"objects": ["1-0:1.8.1"]}, {"pasted": PASTED}, {"pasted": "Gas"}])
+@pytest.mark.usefixtures("everything_unloaded")
+async def test_who_overlooks_that_everything_is_chosen_is_told(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, changed: dict[str, Any]
+) -> None:
+    await set_up()
+    form = await fill_in(hass, await open_step(hass, entry, "selected"), **changed)
+    assert form["errors"] == {"which": "all_overlooked"}
+    assert complaint(form)
+    for language in TEXTS.values():
+        assert language["options"]["error"]["all_overlooked"]
+    assert kept(entry) == {}
+    await fill_in(hass, form, which="pasted", pasted="1-0:1.7.0")
+    assert kept(entry) == {"selected_objects": ["1-0:1.7.0"]}
 
 
 @pytest.mark.usefixtures("everything_unloaded")

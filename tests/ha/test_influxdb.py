@@ -253,6 +253,28 @@ async def test_what_waits_too_long_goes_first(
     assert await seconds_in(influx) == [0, *range(82, 142)]
 
 
+async def test_what_is_lost_at_the_end_is_said(
+    hass: HomeAssistant, influx: Influx, caplog: pytest.LogCaptureFixture
+) -> None:
+    await influx.stop()
+    async with sink_of(hass, settings_for(influx)) as sink:
+        sink.take(at(0))
+        sink.take(at(1))
+    assert "2 telegrams that waited for it are not written" in caplog.text
+
+
+async def test_a_library_that_cannot_be_loaded_is_said(hass: HomeAssistant, influx: Influx) -> None:
+    """It is installed, and one of those that it needs is not; what came meanwhile is written when it can be."""
+    async with sink_of(hass, settings_for(influx)) as sink:
+        with patch.object(module, "encode", side_effect=ModuleNotFoundError("No module named 'reactivex'")):
+            sink.take(at(0))
+            await until(lambda: sink.status.error == "influxdb_not_installed")
+        assert sink.status.facts["reason"] == "No module named 'reactivex'"
+        await all_sent(sink)
+        assert sink.status.error is None
+    assert await seconds_in(influx) == [0]
+
+
 async def seconds_in(influx: Influx) -> list[int]:
     rows = await influx.ask('SELECT "power" FROM "electricity"')
     return [(row[0] - NOON_MS) // 1_000 for row in rows]

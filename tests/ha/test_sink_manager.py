@@ -320,6 +320,20 @@ async def test_what_is_wrong_is_shown_until_it_is_over(
     assert shown() == []
 
 
+async def test_what_is_wrong_is_shown_of_a_meter_that_is_silent_too(
+    hass: HomeAssistant, set_up: SetUp, collector: Collector
+) -> None:
+    def shown() -> list[str | None]:
+        return [one.translation_key for one in ir.async_get(hass).issues.values() if one.domain == DOMAIN]
+
+    with patch.object(coordinator, "silence_limit", lambda _: 0.05):
+        await set_up(counted(1))
+        collector.status.error = "mqtt_away"
+        await until(lambda: "sink_mqtt_away" in shown())
+        collector.status.error = None
+        await until(lambda: "sink_mqtt_away" not in shown())
+
+
 def test_every_error_of_every_sink_is_a_repair() -> None:
     folder = Path(sinks.__file__).parent
     files = "\n".join(path.read_text() for path in folder.glob("*.py"))
@@ -407,3 +421,24 @@ async def test_fifty_reloads_leave_nothing_behind(
         with suppress(TimeoutError):
             await until(lambda: held() <= before)
         assert held() - before == Counter()
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_what_is_chosen_while_the_entry_is_set_up_counts(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp
+) -> None:
+    """A second dialog may be sent off before what the first has changed is at work."""
+    await set_up()
+    real = SinkManager.async_start
+    chosen = {"server": {"port": await free_port()}}
+
+    async def slow_start(self: SinkManager) -> None:
+        await real(self)
+        hass.config_entries.async_update_entry(entry, options=chosen)
+
+    with patch.object(SinkManager, "async_start", slow_start):
+        await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done()
+
+    assert entry.state is ConfigEntryState.LOADED
+    assert list(entry.runtime_data.sinks.sinks) == ["server"]

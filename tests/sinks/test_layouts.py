@@ -236,6 +236,16 @@ def test_a_gas_meter_without_a_time_of_its_own() -> None:
     assert not any("extra_device" in topic for topic in said("dsmr_reader", deliver(data)))
 
 
+@pytest.mark.parametrize(
+    "water", [{"0-1:24.1.0": "(007)"}, {"0-1:24.1.0": None, "0-1:96.1.0": None, "0-1:24.2.1": None}]
+)
+def test_without_a_gas_meter_there_is_no_id_of_one(water: dict[str, str | None]) -> None:
+    """Least of all that of the electricity meter."""
+    read = one("smartmeter_reader", nl5(water))
+    assert read["Equipment_id"] == ELECTRICITY_ID.encode().hex().upper()
+    assert (read["Gas_device_type"], read["Gas_device_id"], read["Gas_readings"]) == ("", "", [])
+
+
 def test_their_units_are_fixed_whatever_the_meter_sends() -> None:
     data = nl5({"1-0:1.8.1": "(4512345*Wh)", "1-0:1.7.0": "(1193*W)", "1-0:32.7.0": "(0.2301*kV)"})
     read = one("smartmeter_reader", data)

@@ -165,7 +165,10 @@ def csv_line(time: datetime, columns: Iterable[str], cells: Mapping[str, str]) -
 
 def csv_columns(header: str) -> tuple[str, ...] | None:
     """Return the columns that the first line of a file names, beside the time; None if it is none of ours."""
-    row = next(csv.reader([header]), [])
+    try:
+        row = next(csv.reader([header]), [])
+    except csv.Error:  # longer than the module takes
+        return None
     return tuple(row[1:]) if row[:1] == [_TIME] else None
 
 

@@ -75,7 +75,9 @@ class _File:
     columns: tuple[str, ...] | None
 
 
-_BEGUN: Final = ".begun"
+BEGUN: Final = ".begun"
+"""The name of the file in which a journal notes which files it has begun."""
+
 _BEGUN_TEXT: Final = "# The files that p1meter has begun here. It never removes or shortens any other.\n"
 # Beyond this many files of one month new columns are left out.
 _MOST_PARTS: Final = 99
@@ -135,7 +137,10 @@ class Journal:
         with self._alone():
             self.folder.mkdir(parents=True, exist_ok=True)
             for part in self.folder.glob(f".*{PART}"):
-                part.unlink()
+                # Others write into this folder too, perhaps at this moment.
+                whole = part.name.removeprefix(".").removesuffix(PART)
+                if whole == BEGUN or FileName.parse(whole) is not None:
+                    part.unlink()
             for name in self._begun():
                 self._open(name)
             self._close()
@@ -301,7 +306,7 @@ class Journal:
     def _begun(self) -> list[FileName]:
         """Return those that this journal has begun. What a person has put here beside them is none of its business."""
         try:
-            begun = set((self.folder / _BEGUN).read_text(encoding="utf-8").split("\n"))
+            begun = set((self.folder / BEGUN).read_text(encoding="utf-8", errors="replace").split("\n"))
         except FileNotFoundError:
             return []
         return [name for name in self._files() if str(name) in begun]
@@ -309,7 +314,7 @@ class Journal:
     def _begin(self, name: FileName) -> None:
         """Note that the file which is made next is ours."""
         begun = "".join(f"{one}\n" for one in [*self._begun(), name])
-        with replacing(self.folder / _BEGUN) as file:
+        with replacing(self.folder / BEGUN) as file:
             file.write((_BEGUN_TEXT + begun).encode())
 
     def _measure(self) -> None:
@@ -322,7 +327,8 @@ class Journal:
 
     def _make_small(self, limit: int) -> None:
         """Remove the oldest files until the rest is small enough; the newest loses its older half instead."""
-        names = self._begun()
+        # What is being written is the newest, also beside others of its month.
+        names = sorted(self._begun(), key=lambda name: (name.months, name.kind == self._kind))
         for name in names[:-1]:
             self._remove(name)
             self._measure()

@@ -22,17 +22,21 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         OSError: it cannot be written.
     """
     part = path.with_name(f".{path.name}{PART}")
-    # What a power loss has left behind. And never through a link that somebody else has put here.
-    part.unlink(missing_ok=True)
     try:
+        # What a power loss has left behind. And never through a link that somebody else has put here.
+        part.unlink(missing_ok=True)
         with part.open("xb") as file:
             yield file
             file.flush()
             # Without it a file system may put the new name on the disk before what is in the file.
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as err:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(err, OSError) and err.filename == str(part):
+            # Nobody knows the other name.
+            err.filename = str(path)
         raise
     sync_folder(path.parent)
 

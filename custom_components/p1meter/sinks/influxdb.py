@@ -60,6 +60,9 @@ _LAST_WORDS: Final = 4.0
 _READ: Final = 65_536
 _SHOWN: Final = 200
 
+# Between two dots of a name (RFC 1035 §2.3.4).
+_LONGEST_LABEL: Final = 63
+
 _PATHS: Final = {"1": "write", "2": "api/v2/write", "3": "api/v3/write_lp"}
 _MAJOR = re.compile(r"v?(\d+)\.")
 # `input field "power" on measurement …` (1 and 2), `column 'power'` and `field 'power'` (3).
@@ -109,6 +112,9 @@ class _Server:
         """Prepare; a URL that cannot be one of a server raises ValueError."""
         url = URL(settings.url.strip())
         if url.scheme not in {"http", "https"} or not url.host or url.user or url.password or url.query_string:
+            raise ValueError
+        if max(map(len, (url.raw_host or "").split("."))) > _LONGEST_LABEL:
+            # Who looks for such a name on the network fails in ways of its own.
             raise ValueError
         self.url = url
         self._settings = settings
@@ -200,6 +206,8 @@ class InfluxSink:
             await asyncio.wait([self._task], timeout=_LAST_WORDS)
             self._task.cancel()
             await asyncio.wait([self._task])
+        if self.status.waiting:
+            _LOGGER.warning("InfluxDB is away: %s telegrams that waited for it are not written", self.status.waiting)
 
     # --- the queue ----------------------------------------------------------------------------------------------------
 
@@ -284,7 +292,11 @@ class InfluxSink:
         Raises:
             NotWrittenError: it takes nothing now. Some of these may have been written, which does not matter.
         """
-        lines = await self._hass.async_add_executor_job(encode, points, frozenset(self._without))
+        try:
+            lines = await self._hass.async_add_executor_job(encode, points, frozenset(self._without))
+        except ImportError as err:
+            # It is there, and does not work: one of those that it needs is missing.
+            raise NotWrittenError(NOT_INSTALLED, str(err)) from None
         reason = await server.write(lines) if lines else None
         if reason is None:
             return {}
@@ -349,6 +361,9 @@ async def async_check(hass: HomeAssistant, settings: InfluxSettings) -> str | No
         server = _Server(hass, settings)
     except ValueError:
         return BAD_URL
+    if not settings.database or (settings.version == "2" and not settings.organisation):
+        # Servers answer that as they answer a comment that they do not want.
+        return NO_DATABASE
     try:
         await server.write(b"# p1meter")
     except NotWrittenError as err:

@@ -204,7 +204,8 @@ def _smartmeter_reader_object(delivery: Delivery, selection: Selection) -> dict[
 
     gas = one.reading("gas")
     gas_value = one.number("gas", "m3")
-    channel = 0 if gas is None else gas.channel
+    # Without one no code is right: those of channel 0 are the electricity meter's.
+    of_gas = [] if gas is None else [f"0-{gas.channel}:{code}" for code in ("24.1.0", "96.1.0", "96.1.1")]
     failures = [row for row in history.rows(telegram) if row.kind is HistoryKind.POWER_FAILURE]
     return {
         "Manufacture_spec": telegram.ident,
@@ -234,8 +235,8 @@ def _smartmeter_reader_object(delivery: Delivery, selection: Selection) -> dict[
         # No meter sends what that program looked for here (1-0:21.17.0, 1-0:22.17.0).
         "Instantaneous_activepower_incoming_kW": number("power_import", "kW"),
         "Instantaneous_activepower_outgoing_kW": number("power_export", "kW"),
-        "Gas_device_type": one.sent(f"0-{channel}:24.1.0"),
-        "Gas_device_id": one.sent(f"0-{channel}:96.1.0", f"0-{channel}:96.1.1"),
+        "Gas_device_type": one.sent(*of_gas[:1]),
+        "Gas_device_id": one.sent(*of_gas[1:]),
         "Gas_readings": []
         if gas is None or gas_value is None
         else [{"Capture_time": _utc_or_none(gas.at), "Value_m3": _json_number(gas_value)}],
