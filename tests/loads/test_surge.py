@@ -167,3 +167,11 @@ def test_a_kitchen_that_is_not_used_any_more_is_forgotten() -> None:
     at(house, 18)
     # 2750 x 0.97^25 = 1284 W and 3500 x 0.95^26 = 922 W, with 200 W: (1484 x 900) / 3600 = 371 Wh are no harm.
     assert starts_after(house) <= 60
+
+
+def test_a_house_that_charges_a_car_leaves_time_for_loads_all_the_same() -> None:
+    house = lived({18: 9000.0})
+    at(house, 18)
+    # Not 9000 W but twice the target: 300 t + 5000 (900 - t) are less than 2500 x 900 Ws from t = 479 s on, and 100 s
+    # of 2000 W are what may be taken before. With 9000 W it would wait for 639 s.
+    assert starts_after(house) == pytest.approx(479 - 100, abs=20)

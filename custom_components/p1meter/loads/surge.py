@@ -16,6 +16,8 @@ _HOURS: Final = 24
 _COOKS_W: Final = 3500.0
 _ASLEEP_W: Final = 750.0
 _LESS_SURE: Final = 0.95
+# Where a house draws more of its target than this, the target is lost with the loads and without them.
+_LOST: Final = 2.0
 # What was seen counts less with each day.
 _A_DAY_LATER: Final = 0.97
 # Parts of a window over which the house's power is averaged; so much of a part has to be seen.
@@ -48,6 +50,7 @@ class Surge:
         self._expected_w = 0.0
         self._part_s = inf
         self._reserve_w = 0.0
+        self._lost_w = inf
         self._part = -inf
         self._hour = 0
         self._house_ws = 0.0
@@ -63,10 +66,11 @@ class Surge:
         """What a restart needs; JSON can hold it."""
         return {"most_w": list(self._most_w), "days": self._days}
 
-    def begin(self, site: Site) -> None:
-        """Begin another window of this connection."""
+    def begin(self, site: Site, target_w: float) -> None:
+        """Begin another window of this connection, with this target."""
         self._part_s = site.window_s / _PARTS
         self._reserve_w = site.reserve_w
+        self._lost_w = _LOST * target_w
         self._bearable_wh = _BEARABLE_W * site.window_s / _HOUR_S
         self._taken_wh = 0.0
 
@@ -100,7 +104,7 @@ class Surge:
                 self._days += part_s / _DAY_S
             self._part, self._hour = part, hour
             self._house_ws = self._seen_s = 0.0
-            self._expected_w = self._most_around(hour) + self._reserve_w
+            self._expected_w = min(self._most_around(hour) + self._reserve_w, self._lost_w)
         if house_w is not None:
             self._house_ws += max(0.0, house_w) * dt
             self._seen_s += dt

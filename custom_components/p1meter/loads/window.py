@@ -118,7 +118,7 @@ class DemandWindow:
         if self.target_w is not None:
             surge = self._surge
             if self.began:
-                surge.begin(site)
+                surge.begin(site, self.target_w)
             surge.take(sample.import_w, dt, shed_w)
             surge.learn(at, sample.wall.hour, dt, net - draw_w if settled else None)
             surge.follow(self.mean_w, self.target_w * length / _HOUR_S - self.energy_wh, self.remaining_s)
