@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from homeassistant.const import CONF_PORT, Platform
 from homeassistant.helpers import config_validation as cv
 
-from . import actions, devices, joints
+from . import actions, devices, joints, late_hours
 from .const import DOMAIN, PROBED
 from .coordinator import MeterCoordinator, P1MeterConfigEntry
 from .load_manager import async_remove_loads, async_start_loads
@@ -59,6 +59,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
     await async_start_loads(hass, coordinator, store)
     await hass.config_entries.async_forward_entry_setups(entry, _PLATFORMS)
     joints.async_keep(hass, entry, store)
+    late_hours.async_keep(hass, entry, store)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     # What was changed since the beginning nobody has heard of.
     await _async_reload(hass, entry)

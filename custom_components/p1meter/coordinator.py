@@ -20,6 +20,7 @@ from .demand import ComputedDemand
 from .issues import Issues
 from .judge import Judge, Verdict
 from .keyed import KeyedCoordinator
+from .late import Captures
 from .link import Dialogue, LinkState, Stream, TransportError, TransportErrorKind, silence_limit
 from .memory import Slot, slot_id
 from .meter import Foreign, Reading, Reason, Rejected, Telegram
@@ -105,6 +106,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         self._store = store
         self._judge = Judge(self.memory)
         self._demand = ComputedDemand(self.memory)
+        self._captures = Captures(self.memory)
         self._news_reader = NewsReader(self.memory)
         self._reporter = Reporter()
         self._request = request_line(hass, self.settings.request, self.watch.request_line)
@@ -293,6 +295,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         for slot in ours:
             del self.memory.slots[slot.id]
             self.memory.totals.pop(slot.id, None)
+            self.memory.captures.pop(slot.id, None)
         self._judge = Judge(self.memory)
         self._store.async_save_soon()
         return True
@@ -418,6 +421,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             self._tell_news(newest)
             self._tell_stranger()
             self.watch.shown(self.readings)
+            if self._captures.take(self.readings, newest.time, wall):
+                self._store.async_save_soon()
             self._tell_waiting(came=True)
         self._watch_silence()
         if self._first is not None and not self._first.done():
@@ -465,6 +470,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             devices.async_register(self.hass, self.config_entry, self.memory)
             self.watch.learned()
         if verdict.new:
+            self._captures.watch(verdict.new)
             for listener in self._slot_listeners:
                 listener(verdict.new)
 

@@ -36,7 +36,7 @@ class Recorded(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the short-term statistics.
+    """A row of the statistics, of five minutes or of an hour.
 
     Attributes:
         start: when its period begins, seconds since 1970.

@@ -5,30 +5,19 @@ cost that the Energy dashboard works out of it; here it is taken out of both aga
 recorder has summed up its five minutes, however often Home Assistant is restarted in between.
 """
 
-import asyncio
 from datetime import datetime, timedelta
 import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from homeassistant.components.recorder.const import DOMAIN as RECORDER
-from homeassistant.components.recorder.history import get_significant_states
-from homeassistant.components.recorder.statistics import get_metadata, statistics_during_period
-from homeassistant.components.sensor import ATTR_LAST_RESET
-from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, EVENT_RECORDER_5MIN_STATISTICS_GENERATED, Platform
-from homeassistant.core import Event, HomeAssistant, State, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
-from homeassistant.util.unit_conversion import (
-    DurationConverter,
-    EnergyConverter,
-    ReactiveEnergyConverter,
-    VolumeConverter,
-)
 
 from .const import DOMAIN
 from .joint import PERIOD, Correction, Recorded, Row, corrections, span_from
+from .recorded import async_after_each_run, costs_of, read_metadata, read_rows, read_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,26 +36,12 @@ _SUMMED_UP_AFTER: Final = timedelta(minutes=10)
 # The last row before a joint is as old as the pause before it: Home Assistant may have been switched off.
 _LONGEST_PAUSE: Final = timedelta(days=30)
 
-_CONVERTERS: Final = {
-    converter.UNIT_CLASS: converter
-    for converter in (DurationConverter, EnergyConverter, ReactiveEnergyConverter, VolumeConverter)
-}
-
 
 @callback
 def async_keep(hass: HomeAssistant, entry: ConfigEntry, store: MeterStore) -> None:
     """Take the joints in the store out of the statistics, now and whenever there are new ones, until unloading."""
-    if RECORDER not in hass.config.components:
-        return
     keeper = _Keeper(hass, entry.entry_id, store)
-
-    @callback
-    def look(_event: Event | None = None) -> None:
-        if store.memory.joints:
-            entry.async_create_background_task(hass, keeper.async_apply(), f"{DOMAIN} joints")
-
-    entry.async_on_unload(hass.bus.async_listen(EVENT_RECORDER_5MIN_STATISTICS_GENERATED, look))
-    look()
+    async_after_each_run(hass, entry, "joints", lambda: bool(store.memory.joints), keeper.async_apply)
 
 
 class _History(NamedTuple):
@@ -90,13 +65,12 @@ class _Keeper:
         self._hass = hass
         self._entry_id = entry_id
         self._store = store
-        # Two at the same time would both find the step, and take it out twice.
-        self._lock = asyncio.Lock()
 
     async def async_apply(self) -> None:
         """Take out what is summed up by now. A joint is forgotten when it is seen to be out, five minutes later."""
         recorder = get_instance(self._hass)
-        async with self._lock:
+        # Two at the same time would both find the step, and take it out twice.
+        async with self._store.statistics:
             # It tells of new rows while it is still writing them.
             await recorder.async_block_till_done()
             by_slot: dict[str, list[Joint]] = {}
@@ -126,7 +100,7 @@ class _Keeper:
         found = corrections(history.rows, history.states, spans.values(), increasing=True)
         self._adjust(entity.entity_id, history, found)
         summed_up = {span for correction in found for span in correction.spans}
-        for cost_id in _costs_of(registry, entity):
+        for cost_id in costs_of(registry, entity):
             if (costs := await self._read(cost_id, since)) is not None:
                 found_costs = corrections(costs.rows, costs.states, spans.values(), increasing=False)
                 self._adjust(cost_id, costs, found_costs)
@@ -157,57 +131,13 @@ class _Keeper:
 
 def _history(hass: HomeAssistant, entity_id: str, since: datetime) -> _History | None:
     """Return what the recorder knows of an entity; None: it has no statistics. Reads the database."""
-    found = get_metadata(hass, statistic_ids={entity_id}).get(entity_id)
-    if found is None:
+    metadata = read_metadata(hass, entity_id)
+    if metadata is None:
         return None
-    unit_class, unit = found[1]["unit_class"], found[1]["unit_of_measurement"]
-    rows = statistics_during_period(
-        hass,
-        since - _LONGEST_PAUSE,
-        None,
-        {entity_id},
-        "5minute",
-        {unit_class: unit} if unit_class and unit else None,
-        {"last_reset", "state", "sum"},
-    )
     # From before the joint's period: what held at its start.
     begin = dt_util.utc_from_timestamp(since.timestamp() // PERIOD * PERIOD - PERIOD)
-    states = get_significant_states(hass, begin, None, [entity_id], significant_changes_only=False)
     return _History(
-        unit,
-        [
-            Row(row["start"], state, total, row.get("last_reset"))
-            for row in rows.get(entity_id, ())
-            if (state := row.get("state")) is not None and (total := row.get("sum")) is not None
-        ],
-        [
-            recorded
-            for state in states.get(entity_id, ())
-            if isinstance(state, State) and (recorded := _recorded(state, unit_class, unit)) is not None
-        ],
+        metadata["unit_of_measurement"],
+        read_rows(hass, metadata, since - _LONGEST_PAUSE, "5minute"),
+        read_states(hass, metadata, begin),
     )
-
-
-def _recorded(state: State, unit_class: str | None, unit: str | None) -> Recorded | None:
-    """Return a state in the unit of the statistics; None: the recorder does not count it."""
-    try:
-        value = float(state.state)
-        sent = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
-        if sent != unit and (converter := _CONVERTERS.get(unit_class or "")) is not None:
-            value = converter.convert(value, sent, unit)
-    except ValueError, HomeAssistantError:
-        return None
-    last_reset = dt_util.parse_datetime(str(state.attributes.get(ATTR_LAST_RESET)))
-    return Recorded(state.last_updated_timestamp, value, None if last_reset is None else last_reset.timestamp())
-
-
-def _costs_of(registry: er.EntityRegistry, entity: er.RegistryEntry) -> list[str]:
-    """Return the sensors with which the Energy dashboard counts what the use of an entity costs, or brings in.
-
-    Their unique ids begin with the id of the registry's entry (`EnergyCostSensor.unique_id`).
-    """
-    return [
-        cost.entity_id
-        for cost in registry.entities.values()
-        if cost.platform == "energy" and cost.unique_id.startswith(f"{entity.id}_")
-    ]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from .memory import Joint, Memory, Slot, slot_id
+from .memory import Memory, Slot, slot_id
 from .meter import REGISTERS, Reading, Telegram
 from .roles import ELECTRICITY, Roles
 from .totals import Totals
@@ -151,7 +151,7 @@ class Judge:
         value = self._totals.good(name, reading.value, reading.unit, wall, reading.at)
         if last is not None and value < last and unit == reading.unit:
             # A meter that was replaced and sends no number, or one that was set back.
-            self._memory.joints.append(Joint(name, wall))
+            self._memory.join(name, wall)
         return reading if value == reading.value else reading._replace(value=value)
 
     def _join(self, role: str, wall: datetime) -> None:
@@ -159,4 +159,4 @@ class Judge:
         for slot in self._memory.slots.values():
             if slot.role == role and slot.id in self._totals.last:
                 self._totals.forget(slot.id)
-                self._memory.joints.append(Joint(slot.id, wall))
+                self._memory.join(slot.id, wall)

@@ -54,6 +54,36 @@ class Joint(NamedTuple):
     at: datetime
 
 
+class Capture(NamedTuple):
+    """The newest reading of a total that a meter on the M-Bus has handed over.
+
+    Attributes:
+        since: when the first reading of this very meter was shown, aware.
+        at: when the newest was captured, by the meter's clock, aware.
+    """
+
+    since: datetime
+    at: datetime
+
+
+class LateValue(NamedTuple):
+    """What a total had reached when an hour ended, known only after that.
+
+    Attributes:
+        slot: id of the total's slot.
+        end: of the hour, UTC.
+        value: as shown.
+        unit: as sent.
+        arrived: when it came, aware.
+    """
+
+    slot: str
+    end: datetime
+    value: Decimal
+    unit: str | None
+    arrived: datetime
+
+
 @dataclass(slots=True)
 class Memory:
     """What is known of a meter.
@@ -65,6 +95,8 @@ class Memory:
         slots: everything it ever sent that has an entity, by the slot's id, in the order in which it came.
         totals: the last good value of each total and its unit, by the slot's id.
         joints: those that still have to be taken out of the recorder's statistics.
+        captures: the newest capture of each total on the M-Bus, by the slot's id.
+        late: what the recorder has booked in a later hour than it was measured in; one for an hour of a total.
         key: whether the key of a meter that encrypts ever fitted, and still does.
         events: what each event entity told last, by the slot's id, so that nothing is told twice.
         loads: what the control of the loads has learned and counted, and whether it is on.
@@ -76,13 +108,15 @@ class Memory:
     slots: dict[str, Slot] = field(default_factory=dict)
     totals: dict[str, tuple[Decimal, str | None]] = field(default_factory=dict)
     joints: list[Joint] = field(default_factory=list)
+    captures: dict[str, Capture] = field(default_factory=dict)
+    late: list[LateValue] = field(default_factory=list)
     key: KeyRecord = field(default_factory=KeyRecord)
     events: dict[str, str] = field(default_factory=dict)
     loads: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Take up what `to_json` gave; earlier versions of p1meter had no joints, key, events and loads."""
+        """Take up what `to_json` gave; earlier versions of p1meter had less of it."""
         kind = data["profile"]
         return cls(
             ident=data["ident"],
@@ -91,10 +125,29 @@ class Memory:
             slots={(slot := Slot(**kept)).id: slot for kept in data["slots"]},
             totals={key: (Decimal(value), unit) for key, (value, unit) in data["totals"].items()},
             joints=[Joint(kept["slot"], datetime.fromisoformat(kept["at"])) for kept in data.get("joints", ())],
+            captures={
+                slot: Capture(datetime.fromisoformat(since), datetime.fromisoformat(at))
+                for slot, (since, at) in data.get("captures", {}).items()
+            },
+            late=[
+                LateValue(
+                    kept["slot"],
+                    datetime.fromisoformat(kept["end"]),
+                    Decimal(kept["value"]),
+                    kept["unit"],
+                    datetime.fromisoformat(kept["arrived"]),
+                )
+                for kept in data.get("late", ())
+            ],
             key=KeyRecord(**data.get("key", {})),
             events=dict(data.get("events", {})),
             loads=dict(data.get("loads", {})),
         )
+
+    def join(self, slot: str, at: datetime) -> None:
+        """Note that the readings of another meter begin here: its captures have nothing to do with those before."""
+        self.joints.append(Joint(slot, at))
+        self.captures.pop(slot, None)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as numbers, texts, lists and dicts."""
@@ -109,6 +162,19 @@ class Memory:
             "slots": [slot._asdict() for slot in self.slots.values()],
             "totals": {key: (str(value), unit) for key, (value, unit) in self.totals.items()},
             "joints": [{"slot": joint.slot, "at": joint.at.isoformat()} for joint in self.joints],
+            "captures": {
+                slot: (capture.since.isoformat(), capture.at.isoformat()) for slot, capture in self.captures.items()
+            },
+            "late": [
+                {
+                    "slot": late.slot,
+                    "end": late.end.isoformat(),
+                    "value": str(late.value),
+                    "unit": late.unit,
+                    "arrived": late.arrived.isoformat(),
+                }
+                for late in self.late
+            ],
             "key": self.key._asdict(),
             "events": dict(self.events),
             "loads": dict(self.loads),

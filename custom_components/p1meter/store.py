@@ -1,5 +1,6 @@
 """Keeps what was learned of a meter over restarts: so a meter that is silent at start has its entities at once."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import HomeAssistant, callback
@@ -25,6 +26,8 @@ class MeterStore:
         self.memory = Memory()
         self.read_loads: Callable[[], dict[str, Any]] | None = None
         """Says what is to be kept of the loads: asked at each write, for it changes with every telegram."""
+        self.statistics = asyncio.Lock()
+        """Held by who changes the recorder's statistics: what one has read must not change before it writes."""
         self._store: Store[dict[str, Any]] = Store(hass, _VERSION, f"{DOMAIN}.{entry_id}")
         self._soon = False
         self._waiting = False

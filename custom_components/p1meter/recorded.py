@@ -1,0 +1,139 @@
+"""What the recorder has of an entity, as numbers in the unit of its statistics.
+
+Everything that begins with `read` reads the database: only in the recorder's executor.
+"""
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from homeassistant.components.recorder.const import DOMAIN as RECORDER
+from homeassistant.components.recorder.history import get_significant_states
+from homeassistant.components.recorder.statistics import get_metadata, statistics_during_period
+from homeassistant.components.sensor import ATTR_LAST_RESET
+from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, EVENT_RECORDER_5MIN_STATISTICS_GENERATED
+from homeassistant.core import Event, HomeAssistant, State, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
+from homeassistant.util.unit_conversion import (
+    DurationConverter,
+    EnergyConverter,
+    ReactiveEnergyConverter,
+    VolumeConverter,
+)
+
+from .const import DOMAIN
+from .joint import Recorded, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from datetime import datetime
+
+    from homeassistant.components.recorder.models import StatisticMetaData
+    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.helpers import entity_registry as er
+
+_CONVERTERS: Final = {
+    converter.UNIT_CLASS: converter
+    for converter in (DurationConverter, EnergyConverter, ReactiveEnergyConverter, VolumeConverter)
+}
+
+
+@callback
+def async_after_each_run(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    name: str,
+    is_waiting: Callable[[], bool],
+    apply: Callable[[], Coroutine[None, None, None]],
+) -> None:
+    """Do what waits for the recorder now, and whenever it has summed up five minutes, until the entry is unloaded.
+
+    Args:
+        hass: where the recorder runs, or does not.
+        entry: whose statistics these are.
+        name: what the task is called.
+        is_waiting: says whether there is anything to be done.
+        apply: does it.
+    """
+    if RECORDER not in hass.config.components:
+        return
+
+    @callback
+    def look(_event: Event | None = None) -> None:
+        if is_waiting():
+            entry.async_create_background_task(hass, apply(), f"{DOMAIN} {name}")
+
+    entry.async_on_unload(hass.bus.async_listen(EVENT_RECORDER_5MIN_STATISTICS_GENERATED, look))
+    look()
+
+
+def read_metadata(hass: HomeAssistant, entity_id: str) -> StatisticMetaData | None:
+    """Return what the statistics of an entity say of themselves; None: it has none."""
+    found = get_metadata(hass, statistic_ids={entity_id}).get(entity_id)
+    return None if found is None else found[1]
+
+
+def read_rows(
+    hass: HomeAssistant, metadata: StatisticMetaData, since: datetime, period: Literal["5minute", "hour"]
+) -> list[Row]:
+    """Return the rows of a total from `since` on."""
+    unit_class, unit = metadata["unit_class"], metadata["unit_of_measurement"]
+    entity_id = metadata["statistic_id"]
+    rows = statistics_during_period(
+        hass,
+        since,
+        None,
+        {entity_id},
+        period,
+        {unit_class: unit} if unit_class and unit else None,
+        {"last_reset", "state", "sum"},
+    )
+    return [
+        Row(row["start"], state, total, row.get("last_reset"))
+        for row in rows.get(entity_id, ())
+        if (state := row.get("state")) is not None and (total := row.get("sum")) is not None
+    ]
+
+
+def read_states(hass: HomeAssistant, metadata: StatisticMetaData, since: datetime) -> list[Recorded]:
+    """Return the numbers that an entity has shown, from the one that held at `since` on."""
+    entity_id = metadata["statistic_id"]
+    states = get_significant_states(hass, since, None, [entity_id], significant_changes_only=False)
+    return [
+        recorded
+        for state in states.get(entity_id, ())
+        if isinstance(state, State) and (recorded := _recorded(state, metadata)) is not None
+    ]
+
+
+def in_unit_of(metadata: StatisticMetaData, value: float, unit: str | None) -> float:
+    """Return a value in the unit of the statistics.
+
+    Raises:
+        HomeAssistantError: its own unit is of another kind.
+    """
+    converter = _CONVERTERS.get(metadata["unit_class"] or "")
+    wanted = metadata["unit_of_measurement"]
+    return value if unit == wanted or converter is None else converter.convert(value, unit, wanted)
+
+
+@callback
+def costs_of(registry: er.EntityRegistry, entity: er.RegistryEntry) -> list[str]:
+    """Return the sensors with which the Energy dashboard counts what the use of an entity costs, or brings in.
+
+    Their unique ids begin with the id of the registry's entry (`EnergyCostSensor.unique_id`).
+    """
+    return [
+        cost.entity_id
+        for cost in registry.entities.values()
+        if cost.platform == "energy" and cost.unique_id.startswith(f"{entity.id}_")
+    ]
+
+
+def _recorded(state: State, metadata: StatisticMetaData) -> Recorded | None:
+    """Return a state in the unit of the statistics; None: the recorder does not count it."""
+    try:
+        value = in_unit_of(metadata, float(state.state), state.attributes.get(ATTR_UNIT_OF_MEASUREMENT))
+    except ValueError, HomeAssistantError:
+        return None
+    last_reset = dt_util.parse_datetime(str(state.attributes.get(ATTR_LAST_RESET)))
+    return Recorded(state.last_updated_timestamp, value, None if last_reset is None else last_reset.timestamp())
