@@ -9,15 +9,12 @@ from datetime import datetime, timedelta
 import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
 from .joint import PERIOD, Correction, Recorded, Row, corrections, span_from
-from .recorded import async_after_each_run, costs_of, read_metadata, read_rows, read_states
+from .recorded import async_after_each_run, costs_of, read_metadata, read_rows, read_states, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,11 +82,8 @@ class _Keeper:
 
     async def _apply(self, slot: str, joints: Sequence[Joint]) -> list[Joint]:
         """Take the joints of one total out; return those that are settled."""
-        registry = er.async_get(self._hass)
-        # A person may have renamed it.
-        entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{self._entry_id}_{slot}")
-        entity = None if entity_id is None else registry.async_get(entity_id)
-        if entity is None or entity.disabled:
+        entity = total_of(self._hass, self._entry_id, slot)
+        if entity is None:
             return list(joints)
         now = dt_util.utcnow()
         since = min(joint.at for joint in joints)
@@ -100,7 +94,7 @@ class _Keeper:
         found = corrections(history.rows, history.states, spans.values(), increasing=True)
         self._adjust(entity.entity_id, history, found)
         summed_up = {span for correction in found for span in correction.spans}
-        for cost_id in costs_of(registry, entity):
+        for cost_id in costs_of(self._hass, entity):
             if (costs := await self._read(cost_id, since)) is not None:
                 found_costs = corrections(costs.rows, costs.states, spans.values(), increasing=False)
                 self._adjust(cost_id, costs, found_costs)

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
 from homeassistant.components.recorder.statistics import async_import_statistics, get_last_short_term_statistics
-from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
 from .joint import Recorded, Row
 from .late import KEPT, Fate, cost_of, put_right
-from .recorded import async_after_each_run, costs_of, in_unit_of, read_metadata, read_rows, read_states
+from .recorded import async_after_each_run, costs_of, in_unit_of, read_metadata, read_rows, read_states, total_of
 from .sensor import unit_and_factor
 
 if TYPE_CHECKING:
@@ -88,15 +85,12 @@ class _Keeper:
 
     async def _apply(self, slot: str, all_late: Sequence[LateValue]) -> list[LateValue]:
         """Write the hours of one total; return those that are settled."""
-        registry = er.async_get(self._hass)
-        # A person may have renamed it.
-        entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{self._entry_id}_{slot}")
-        entity = None if entity_id is None else registry.async_get(entity_id)
-        if entity is None or entity.disabled:
+        entity = total_of(self._hass, self._entry_id, slot)
+        if entity is None:
             return list(all_late)
         now = dt_util.utcnow()
         since = min(late.end for late in all_late) - _HOUR
-        cost_ids = costs_of(registry, entity)
+        cost_ids = costs_of(self._hass, entity)
         history = await self._read(entity.entity_id, since, with_states=bool(cost_ids))
         if history is None:
             # An entity that has no statistics by now is not recorded.

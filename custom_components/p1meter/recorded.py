@@ -9,9 +9,10 @@ from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.components.recorder.history import get_significant_states
 from homeassistant.components.recorder.statistics import get_metadata, statistics_during_period
 from homeassistant.components.sensor import ATTR_LAST_RESET
-from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, EVENT_RECORDER_5MIN_STATISTICS_GENERATED
+from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, EVENT_RECORDER_5MIN_STATISTICS_GENERATED, Platform
 from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 from homeassistant.util.unit_conversion import (
     DurationConverter,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from homeassistant.components.recorder.models import StatisticMetaData
     from homeassistant.config_entries import ConfigEntry
-    from homeassistant.helpers import entity_registry as er
 
 _CONVERTERS: Final = {
     converter.UNIT_CLASS: converter
@@ -117,14 +117,23 @@ def in_unit_of(metadata: StatisticMetaData, value: float, unit: str | None) -> f
 
 
 @callback
-def costs_of(registry: er.EntityRegistry, entity: er.RegistryEntry) -> list[str]:
+def total_of(hass: HomeAssistant, entry_id: str, slot: str) -> er.RegistryEntry | None:
+    """Return the sensor of a slot, which a person may have renamed; None: there is none, or it is disabled."""
+    registry = er.async_get(hass)
+    entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{entry_id}_{slot}")
+    entity = None if entity_id is None else registry.async_get(entity_id)
+    return None if entity is None or entity.disabled else entity
+
+
+@callback
+def costs_of(hass: HomeAssistant, entity: er.RegistryEntry) -> list[str]:
     """Return the sensors with which the Energy dashboard counts what the use of an entity costs, or brings in.
 
     Their unique ids begin with the id of the registry's entry (`EnergyCostSensor.unique_id`).
     """
     return [
         cost.entity_id
-        for cost in registry.entities.values()
+        for cost in er.async_get(hass).entities.values()
         if cost.platform == "energy" and cost.unique_id.startswith(f"{entity.id}_")
     ]
 

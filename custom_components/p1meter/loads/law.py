@@ -296,9 +296,10 @@ class Controller:
         draw_w = shed_w = 0.0
         for unit in here.units:
             if unit.on and unit.is_ours:
-                draw_w += unit.learner.draw_w()
+                own_w = unit.learner.draw_w()
+                draw_w += own_w
                 if not (unit.settings.never_shed or unit.override):
-                    shed_w += unit.learner.draw_w()
+                    shed_w += own_w
         window.step(sample, here.site, here.at, dt, settled=settled, draw_w=draw_w, shed_w=shed_w)
         if settled:
             here.surplus_w = sample.export_w - sample.import_w + draw_w

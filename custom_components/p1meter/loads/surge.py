@@ -35,18 +35,16 @@ class Surge:
     A house that begins to cook may use up the target by itself, and then all counts that loads took before. So around
     each hour of the day in which somebody is up, for as long as the most that the house ever did could still exceed the
     target, they take no more from the grid than what is bearable. Of its first day nothing is held against a house.
-
-    Attributes:
-        exposed_s: for how long (s) a surge could still exceed the target.
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         """Begin with what `state` says, which an earlier one gave; with nothing seen without one."""
         state = state or {}
-        # By the hour of the local day; None: not seen yet.
-        self._most_w: list[float | None] = list(state.get("most_w", [None] * _HOURS))
+        # By the hour of the local day.
+        self._most_w: list[float] = list(state.get("most_w", [0.0] * _HOURS))
         self._days: float = state.get("days", 0.0)
-        self.exposed_s = 0.0
+        # For how long a surge could still exceed the target.
+        self._exposed_s = 0.0
         self._expected_w = 0.0
         self._part_s = inf
         self._reserve_w = 0.0
@@ -98,9 +96,8 @@ class Surge:
         part = at // part_s
         if part != self._part:
             if self._seen_s >= _LEAST_SEEN * part_s:
-                mean_w, before_w = self._house_ws / self._seen_s, self._most_w[self._hour]
-                faded_w = 0.0 if before_w is None else before_w * _A_DAY_LATER ** (part_s / _HOUR_S)
-                self._most_w[self._hour] = max(mean_w, faded_w)
+                faded_w = self._most_w[self._hour] * _A_DAY_LATER ** (part_s / _HOUR_S)
+                self._most_w[self._hour] = max(self._house_ws / self._seen_s, faded_w)
                 self._days += part_s / _DAY_S
             self._part, self._hour = part, hour
             self._house_ws = self._seen_s = 0.0
@@ -121,7 +118,7 @@ class Surge:
         rise_w = self._expected_w - max(0.0, mean_w - self._loads_w)
         # What the loads have taken is borne; all else that the window has taken is the house's own.
         over_wh = self._expected_w * remaining_s / _HOUR_S - left_wh - self._taken_wh
-        self.exposed_s = min(remaining_s, over_wh * _HOUR_S / rise_w) if over_wh > 0 < rise_w else 0.0
+        self._exposed_s = min(remaining_s, over_wh * _HOUR_S / rise_w) if over_wh > 0 < rise_w else 0.0
 
     def switched(self, change_w: float) -> None:
         """Take into account what a load will draw more (W), or less, because it was switched now."""
@@ -130,24 +127,24 @@ class Surge:
 
     def bears(self, more_w: float) -> bool:
         """Return whether loads may draw so much more (W) without being ended by what is bearable."""
-        return not self.exposed_s or self._from_grid(more_w) * (self.exposed_s + _LATE_S) <= self._left_wh() * _HOUR_S
+        return not self._exposed_s or self._from_grid(more_w) * (self._exposed_s + _LATE_S) <= self._left_wh() * _HOUR_S
 
     def is_reached(self) -> bool:
         """Return whether loads have to be shed now, so that they take no more than what is bearable."""
         taken_w = self._from_grid(0.0)
-        return self.exposed_s > 0 and taken_w > 0 and taken_w * _LATE_S >= self._left_wh() * _HOUR_S
+        return self._exposed_s > 0 and taken_w > 0 and taken_w * _LATE_S >= self._left_wh() * _HOUR_S
 
     def wait_s(self, more_w: float) -> float:
         """Return after which time (s) loads may draw so much more, if all else stays."""
         if self.bears(more_w):
             return 0.0
-        return self.exposed_s + _LATE_S - self._left_wh() * _HOUR_S / self._from_grid(more_w)
+        return self._exposed_s + _LATE_S - self._left_wh() * _HOUR_S / self._from_grid(more_w)
 
     def room_w(self) -> float:
         """Return what loads may draw more (W) from the grid."""
-        if not self.exposed_s:
+        if not self._exposed_s:
             return inf
-        return self._left_wh() * _HOUR_S / (self.exposed_s + _LATE_S) - self._from_grid(0.0)
+        return self._left_wh() * _HOUR_S / (self._exposed_s + _LATE_S) - self._from_grid(0.0)
 
     def _left_wh(self) -> float:
         """Return what loads may still take while the window is exposed."""
@@ -161,6 +158,5 @@ class Surge:
         """Return the most that the house may draw at this hour: as ever, but when all sleep, beside it as well."""
         if self._days < 1:
             return 0.0
-        hours = [most_w or 0.0 for most_w in self._most_w]
-        most_w = max(hours[(hour + step) % _HOURS] for step in (-1, 0, 1))
-        return most_w if most_w <= _ASLEEP_W else max(*hours, _COOKS_W * _LESS_SURE**self._days)
+        most_w = max(self._most_w[(hour + step) % _HOURS] for step in (-1, 0, 1))
+        return most_w if most_w <= _ASLEEP_W else max(*self._most_w, _COOKS_W * _LESS_SURE**self._days)
