@@ -21,12 +21,12 @@ def new(*, due: bool = True, site: Site = SITE, **more: Any) -> House:
     return House(boiler, site=site, house_w=300.0, start=MIDNIGHT)
 
 
-def lived(*days: dict[int, float], **more: Any) -> House:
-    """A house after some days: by the hour, what it drew then; 300 W else. The load ran in none of them."""
+def lived(*days: dict[int, float], hours: int = 24, **more: Any) -> House:
+    """A house after days of so many hours: by the hour, what it drew then; 300 W else. The load ran in none of them."""
     house = new(site=Site(target_w=2500.0, period_s=60.0, stale_s=210.0), **more)
     house.allowed["boiler"] = False
-    # And an hour more, so that the last day is one.
-    for power_w in [*(day.get(hour, 300.0) for day in days for hour in range(24)), 300.0]:
+    # And an hour more, so that the last one counts.
+    for power_w in [*(day.get(hour, 300.0) for day in days for hour in range(hours)), 300.0]:
         house.house_w = power_w
         for _ in range(60):
             house.step()
@@ -66,10 +66,18 @@ def starts_after(house: House) -> float:
     raise AssertionError("it was not started")
 
 
-def test_nothing_is_held_against_a_house_of_which_less_than_a_day_is_known() -> None:
-    house = new()
+@pytest.mark.parametrize("hours", [0, 4])
+def test_nothing_is_held_against_a_house_of_which_less_than_six_hours_are_known(hours: int) -> None:
+    house = lived({}, hours=hours)
     # (300 + 2000 + 200) x 900 / 3600 = 625 Wh, more than 606; after some 30 s of 300 W there is room.
     assert starts_after(house) <= 60
+
+
+def test_for_the_rest_of_its_first_day_a_house_is_taken_for_one_that_may_cook_at_any_hour() -> None:
+    house = lived({}, hours=6)
+    # The house may take 300 W until t and 3500 + 200 W after it: less than 2500 x 900 Ws from t = 318 s on. Until then
+    # the load may take 62.5 Wh, at 2000 W what flows in 112 s, less the 12 s that are kept free.
+    assert starts_after(house) == pytest.approx(317 - 100, abs=20)
 
 
 def test_at_night_a_load_need_not_wait_for_what_is_cooked_in_the_evening() -> None:

@@ -16,6 +16,9 @@ _HOURS: Final = 24
 _COOKS_W: Final = 3500.0
 _ASLEEP_W: Final = 750.0
 _LESS_SURE: Final = 0.95
+# After so many days of seeing it something is expected of a house: for the rest of its first day that it may cook at any
+# hour.
+_FIRST_HOURS: Final = 0.25
 # Where a house draws more of its target than this, the target is lost with the loads and without them.
 _LOST: Final = 2.0
 # What was seen counts less with each day.
@@ -34,7 +37,7 @@ class Surge:
 
     A house that begins to cook may use up the target by itself, and then all counts that loads took before. So around
     each hour of the day in which somebody is up, for as long as the most that the house ever did could still exceed the
-    target, they take no more from the grid than what is bearable. Of its first day nothing is held against a house.
+    target, they take no more from the grid than what is bearable. Of its first hours nothing is held against a house.
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
@@ -156,7 +159,9 @@ class Surge:
 
     def _most_around(self, hour: int) -> float:
         """Return the most that the house may draw at this hour: as ever, but when all sleep, beside it as well."""
-        if self._days < 1:
+        if self._days < _FIRST_HOURS:
             return 0.0
+        if self._days < 1:
+            return max(*self._most_w, _COOKS_W)
         most_w = max(self._most_w[(hour + step) % _HOURS] for step in (-1, 0, 1))
         return most_w if most_w <= _ASLEEP_W else max(*self._most_w, _COOKS_W * _LESS_SURE**self._days)
