@@ -122,6 +122,7 @@ class _Reading(NamedTuple):
     value: Decimal
     line: int
     meter: str
+    file: str
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ class _Collected:
         if one.is_growth:
             self.growth[hour] = value
             return
-        reading = _Reading(hour, one.at, value, one.line, one.meter)
+        reading = _Reading(hour, one.at, value, one.line, one.meter, one.file)
         if self.first is None or one.at < self.first.at:
             self.first = reading
         known = self.hours.get(hour)
@@ -171,7 +172,7 @@ def collect(
     found: dict[str, _Collected] = {}
     for one in values:
         if until is not None and one.at > until:
-            problems.add(one.line, "future", one.at.isoformat())
+            problems.add(one.line, "future", one.at.isoformat(), file=one.file)
             continue
         name = names.get(one.key, one.key)
         collected = found.get(name)
@@ -181,7 +182,7 @@ def collect(
             collected.factors[one.unit] = factor(unit_of(one.unit), unit_of(collected.unit))
         times = collected.factors[one.unit]
         if times is None:
-            problems.add(one.line, "unit", f"{one.key} {one.unit}")
+            problems.add(one.line, "unit", f"{one.key} {one.unit}", file=one.file)
         else:
             collected.take(one, one.value * times)
     series = {name: _series(name, one, problems) for name, one in found.items() if one.hours or one.growth}
@@ -230,10 +231,10 @@ def _runs(readings: Sequence[_Reading], problems: Problems) -> list[list[_Readin
         elif run and reading.value < run[-1].value:
             last = run[-1]
             if any(one.value >= last.value for one in ahead):
-                problems.add(reading.line, "wrong_value", str(reading.value))
+                problems.add(reading.line, "wrong_value", str(reading.value), file=reading.file)
                 continue
             if len(run) > 1 and reading.value >= run[-2].value:
-                problems.add(last.line, "wrong_value", str(last.value))
+                problems.add(last.line, "wrong_value", str(last.value), file=last.file)
                 run.pop()
             else:
                 run = []

@@ -24,8 +24,9 @@ type ProblemKind = Literal[
     "unit",
     "wrong_value",
     "future",
+    "unknown_file",
 ]
-type HistoryErrorKind = Literal["empty", "unknown_format", "not_whole", "columns_needed"]
+type HistoryErrorKind = Literal["empty", "unknown_format", "not_whole", "too_large", "stopped", "columns_needed"]
 
 
 class Dated(NamedTuple):
@@ -40,6 +41,7 @@ class Dated(NamedTuple):
         line: where in the file it stands.
         is_growth: whether the program kept no readings, only what grew.
         meter: the equipment id of the meter; "" where the file does not tell it.
+        file: which of several files it is from; "" where there is only one.
     """
 
     at: datetime
@@ -49,6 +51,7 @@ class Dated(NamedTuple):
     line: int = 0
     is_growth: bool = False
     meter: str = ""
+    file: str = ""
 
 
 class Problem(NamedTuple):
@@ -58,13 +61,16 @@ class Problem(NamedTuple):
         line: its number, from 1; of the first line of a telegram; 0 where it belongs to no line.
         kind: `damaged` (a line that is not whole), `no_time`, `columns` (another number of values than of columns),
             `refused` (a telegram, see `Reason`), `unknown_code`, `too_long`, `not_a_number`, `unit` (none of this
-            register), `wrong_value` (one value below or above all around it), `future`.
-        detail: the code, the reason or the value.
+            register), `wrong_value` (one value below or above all around it), `future`, `unknown_file` (one of several
+            that is nothing that can be read).
+        detail: the code, the reason, the value or the name.
+        file: which of several files it is about; "" where there is only one.
     """
 
     line: int
     kind: ProblemKind
     detail: str = ""
+    file: str = ""
 
 
 class Problems:
@@ -76,29 +82,34 @@ class Problems:
         """Begin with nothing wrong."""
         self.kept: list[Problem] = []
         self.counts: Counter[ProblemKind] = Counter()
+        self.file = ""
+        """Which of several files is being read."""
 
-    def add(self, line: int, kind: ProblemKind, detail: str = "") -> None:
-        """Note one."""
+    def add(self, line: int, kind: ProblemKind, detail: str = "", *, file: str | None = None) -> None:
+        """Note one, of the file that is being read or of another."""
         self.counts[kind] += 1
         if len(self.kept) < self.KEPT:
-            self.kept.append(Problem(line, kind, detail[:_LONGEST_DETAIL]))
+            self.kept.append(Problem(line, kind, detail[:_LONGEST_DETAIL], self.file if file is None else file))
 
 
 class HistoryError(Exception):
     """A file cannot be read as history at all.
 
     Attributes:
-        kind: `empty`, `unknown_format`, `not_whole` (a compressed file was cut off or damaged) or `columns_needed`
-            (lines without codes: somebody has to say what the values are).
+        kind: `empty`, `unknown_format`, `not_whole` (a compressed file was cut off or damaged), `too_large` (so much
+            comes out of a compressed file that no meter can have said it), `stopped` (`HistoryFile.stop` was called)
+            or `columns_needed` (lines without codes: somebody has to say what the values are).
         line: how far it was read; 0 if it is not about a line.
         detail: the first line, where columns are needed.
+        file: which of several files it is about; "" where there is only one.
     """
 
-    def __init__(self, kind: HistoryErrorKind, line: int = 0, detail: str = "") -> None:
+    def __init__(self, kind: HistoryErrorKind, line: int = 0, detail: str = "", *, file: str = "") -> None:
         """Say what is wrong."""
         self.kind = kind
         self.line = line
         self.detail = detail
+        self.file = file
         super().__init__(f"{kind} (line {line}) {detail}".rstrip())
 
 

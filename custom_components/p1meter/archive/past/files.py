@@ -1,7 +1,8 @@
-"""Opens a file of the past, whatever it is of what can be read."""
+"""Opens files of the past, whatever they are of what can be read."""
 
 from contextlib import contextmanager
 import gzip
+from os import SEEK_END
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
@@ -16,19 +17,29 @@ from .tables import Table
 from .telegrams import Telegrams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import tzinfo
     from pathlib import Path
-    from typing import BinaryIO
+    from typing import IO, BinaryIO
 
     from .dated import Dated
 
 type HistoryKind = Literal["sml3", "raw", "csv", "dsmr_reader_export", "dsmr_reader_backup", "p1_monitor"]
+type _Reader = Lines | Telegrams | Table | p1_monitor.Rows | dsmr_reader.Export | dsmr_reader.Backup
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _COMPRESSIONS = {ZIP_STORED, ZIP_DEFLATED}
 _IS_ENCRYPTED = 1
+# The list of what is in an archive is read as a whole. The last bytes say how long it is, in one of two ways; the other
+# one is for more than four gigabytes.
+_LARGEST_LIST = 1024 * 1024
+_END_OF_ARCHIVE = 64 * 1024 + 64
+_LIST = re.compile(rb"(PK\x06\x07.{16})?PK\x05\x06.{8}(.{4})", re.DOTALL)
+# Nothing that a meter says packs so well; zeros do, a thousand times.
+_MOST_UNPACKED = 200
+_FREE = 64 * 1024 * 1024
+_LONGEST_NAME = 60
 _BEGINNING = 64 * 1024
 _TELEGRAM = re.compile(rb"(?:\A|\n)[/\xaf][^\x00-\x1f]{3,127}\r?\n")
 _BOM = b"\xef\xbb\xbf"
@@ -43,18 +54,25 @@ class _Beginning(NamedTuple):
     needs_columns: str = ""
 
 
+class _Part(NamedTuple):
+    """A file, or what is packed in it; `name` says which, where there are several."""
+
+    file: BinaryIO
+    name: str
+
+
 class HistoryFile:
-    """A file of the past that can be read.
+    """One or several files of the past that can be read.
 
     Attributes:
-        kind: what it is.
+        kind: what it is; of several, the first that can be read.
         problems: what could not be used, while and after it is read.
-        size: of the file, bytes.
+        size: of all, bytes.
     """
 
     def __init__(
         self,
-        path: Path,
+        paths: Sequence[Path],
         *,
         zone: tzinfo,
         country: str | None,
@@ -63,84 +81,155 @@ class HistoryFile:
     ) -> None:
         """See `open_history`."""
         self.problems = Problems()
-        self._path = path
+        self.size = 0
+        self._paths = paths
         self._zone = zone
         self._country = country
         self._columns = columns
         self._channels = channels
-        self._position = 0
-        with self._opened() as file:
-            self.size = path.stat().st_size
-            beginning = next((found for part in _parts(file) if (found := _recognise(part.read(_BEGINNING)))), None)
-        if beginning is None:
+        self._before = self._position = 0
+        self._is_stopped = False
+        unknown: list[str] = []
+        found: list[tuple[_Beginning, str]] = []
+        for path in paths:
+            with self._opened(path) as file:
+                self.size += path.stat().st_size
+                for part in self._parts(path, file):
+                    beginning = _recognise(part.file.read(_BEGINNING))
+                    if beginning is None:
+                        unknown.append(part.name)
+                    else:
+                        found.append((beginning, part.name))
+        if not found:
             raise HistoryError("unknown_format" if self.size else "empty")
-        if beginning.needs_columns and not columns:
-            raise HistoryError("columns_needed", 1, beginning.needs_columns)
-        self.kind: HistoryKind = beginning.kind
+        for beginning, name in found:
+            if beginning.needs_columns and not columns:
+                raise HistoryError("columns_needed", 1, beginning.needs_columns, file=name)
+        self._position = 0
+        self.kind: HistoryKind = found[0][0].kind
+        if self.kind != "p1_monitor":
+            # In its archive nobody misses the settings of the program.
+            for name in unknown:
+                self.problems.add(0, "unknown_file", name, file=name)
 
     @property
     def progress(self) -> float:
-        """How much of it was read, from 0 to 1."""
-        return self._position / self.size
+        """How much was read, from 0 to 1."""
+        return min(1.0, (self._before + self._position) / self.size)
+
+    def stop(self) -> None:
+        """Read no further: who reads gets a `HistoryError`. May be called from any thread."""
+        self._is_stopped = True
 
     def values(self) -> Iterator[Dated]:
-        """Give its readings, about two of each register an hour; once.
+        """Give the readings, about two of each register an hour; once.
 
         Raises:
-            FileError: it cannot be read.
-            HistoryError: it is compressed, and not whole.
+            FileError: a file cannot be read.
+            HistoryError: it is compressed, and not whole, or unpacks to more than a meter can have said; or `stop` was
+                called.
         """
-        with self._opened() as file:
-            reader = self._reader()
-            for part in _parts(file):
-                for one in reader.values(part):
-                    self._position = file.tell()
-                    yield one
-            self._position = self.size
+        self._before = self._position = 0
+        for path in self._paths:
+            with self._opened(path) as file:
+                yield from self._values(path, file)
+                self._before += file.seek(0, SEEK_END)
+                self._position = 0
 
-    def _reader(self) -> Lines | Telegrams | Table | p1_monitor.Rows | dsmr_reader.Export | dsmr_reader.Backup:
+    def _values(self, path: Path, file: BinaryIO) -> Iterator[Dated]:
+        rows: p1_monitor.Rows | None = None
+        for part in self._parts(path, file):
+            beginning = _recognise(part.file.read(_BEGINNING))
+            if beginning is None:
+                continue
+            part.file.seek(0)
+            reader: _Reader
+            if beginning.kind == "p1_monitor":
+                # The files of its archive are one.
+                reader = rows = rows or p1_monitor.Rows(self.problems, zone=self._zone)
+            else:
+                reader = self._reader(beginning.kind)
+            for one in reader.values(part.file):
+                yield one._replace(file=part.name) if part.name else one
+
+    def _reader(self, kind: HistoryKind) -> _Reader:
+        """Return what reads a file of this kind, if it is one by itself."""
         problems, zone, country = self.problems, self._zone, self._country
-        match self.kind:
+        match kind:
             case "sml3":
                 return Lines(problems, zone=zone, country=country, columns=self._columns, channels=self._channels)
             case "raw":
                 return Telegrams(problems, zone=zone, country=country)
             case "csv":
                 return Table(problems)
-            case "p1_monitor":
-                return p1_monitor.Rows(problems, zone=zone)
             case "dsmr_reader_export":
                 return dsmr_reader.Export(problems)
         return dsmr_reader.Backup(problems)
 
+    def _parts(self, path: Path, file: BinaryIO) -> Iterator[_Part]:
+        """Give what is in a file: itself, or what is packed in it."""
+        name = path.name if len(self._paths) > 1 else ""
+        beginning = file.read(len(_ZIP))
+        size = file.seek(0, SEEK_END)
+        file.seek(0)
+        left = size * _MOST_UNPACKED + _FREE
+
+        def take(count: int) -> None:
+            nonlocal left
+            left -= count
+            if left < 0:
+                raise HistoryError("too_large")
+            if self._is_stopped:
+                raise HistoryError("stopped")
+            self._position = max(self._position, file.tell())
+
+        if beginning.startswith(_GZIP):
+            with gzip.open(file) as unpacked:
+                yield _Part(_watched(unpacked, take), name)
+        elif beginning == _ZIP:
+            with _archive(file, size) as archive:
+                for info in archive.infolist():
+                    if info.is_dir() or info.compress_type not in _COMPRESSIONS or info.flag_bits & _IS_ENCRYPTED:
+                        continue
+                    # It is shown, and nothing else is done with it.
+                    self.problems.file = "/".join(filter(None, (name, info.filename[-_LONGEST_NAME:])))
+                    with archive.open(info) as member:
+                        yield _Part(_watched(member, take), self.problems.file)
+        else:
+            yield _Part(_watched(file, take), name)
+
     @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
-        """Open the file; what goes wrong with it is a `FileError`, or a `HistoryError` within its compression."""
+    def _opened(self, path: Path) -> Iterator[BinaryIO]:
+        """Open a file; what goes wrong with it is a `FileError`, or a `HistoryError` within its compression."""
+        self.problems.file = path.name if len(self._paths) > 1 else ""
         try:
-            with self._path.open("rb") as file:
+            with path.open("rb") as file:
                 yield file
         except (BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as err:
-            raise HistoryError("not_whole", detail=str(err)) from err
+            raise HistoryError("not_whole", detail=str(err), file=self.problems.file) from err
+        except HistoryError as err:
+            err.file = err.file or self.problems.file
+            raise
         except OSError as err:
-            raise FileError(err, self._path) from err
+            raise FileError(err, path) from err
 
 
 def open_history(
-    path: Path,
-    *,
+    *paths: Path,
     zone: tzinfo,
     country: str | None = None,
     columns: Sequence[str] = (),
     channels: Mapping[int, str] | None = None,
 ) -> HistoryFile:
-    """Recognise a file of the past by what it begins with.
+    """Recognise files of the past by what they begin with.
 
-    It is one of: lines of smartmeter 3.0 and of our journal (SML, SML3; with codes or without), whole telegrams (RAW),
-    our CSV, DSMR-reader's export by day or by hour and its PostgreSQL backup, P1 Monitor's SQL export; each also
-    compressed with gzip.
+    Each is one of: lines of smartmeter 3.0 and of our journal (SML, SML3; with codes or without), whole telegrams
+    (RAW), our CSV, DSMR-reader's export by day or by hour and its PostgreSQL backup, P1 Monitor's SQL export; also
+    compressed with gzip, or several of them in a zip archive. What is none of these, beside some that are, is left out
+    and noted.
 
     Args:
-        path: the file.
+        paths: the files.
         zone: where times are local that come without an offset.
         country: Home Assistant's (ISO 3166), for what the file leaves open.
         columns: the codes of the values in lines without codes, in order, the time first (`columns_of` has those that
@@ -149,31 +238,51 @@ def open_history(
             `1:mbus`.
 
     Raises:
-        FileError: it cannot be read.
-        HistoryError: it is none of these, or `columns` is needed.
+        FileError: one cannot be read.
+        HistoryError: none of them is any of these, an archive is damaged or a bomb, or `columns` is needed.
     """
-    return HistoryFile(path, zone=zone, country=country, columns=columns, channels=channels or {})
+    return HistoryFile(paths, zone=zone, country=country, columns=columns, channels=channels or {})
 
 
-def _parts(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Give what is in a file: itself, or what is compressed in it."""
-    beginning = file.read(len(_ZIP))
-    file.seek(0)
-    if beginning.startswith(_GZIP):
-        with gzip.open(file) as part:
-            yield cast("BinaryIO", part)
-    elif beginning == _ZIP:
+class _Watched:
+    """A file, as much of it as its readers need; who watches is told of what was read."""
+
+    def __init__(self, file: IO[bytes] | gzip.GzipFile, take: Callable[[int], None]) -> None:
+        self._file = file
+        self._take = take
+
+    def read(self, size: int) -> bytes:
+        """Read on."""
+        data = self._file.read(size)
+        self._take(len(data))
+        return data
+
+    def seek(self, position: int) -> None:
+        """Go to a place."""
+        self._file.seek(position)
+
+
+def _watched(file: IO[bytes] | gzip.GzipFile, take: Callable[[int], None]) -> BinaryIO:
+    return cast("BinaryIO", _Watched(file, take))
+
+
+@contextmanager
+def _archive(file: BinaryIO, size: int) -> Iterator[ZipFile]:
+    """Open a zip file.
+
+    Raises:
+        BadZipFile: it is damaged, or packed in a way that nobody has used for this.
+        HistoryError: it names more files than anybody has.
+    """
+    file.seek(max(0, size - _END_OF_ARCHIVE))
+    for found in _LIST.finditer(file.read()):
+        if found[1] is not None or int.from_bytes(found[2], "little") > _LARGEST_LIST:
+            raise HistoryError("too_large")
+    try:
         with ZipFile(file) as archive:
-            for info in archive.infolist():
-                if info.compress_type not in _COMPRESSIONS or info.flag_bits & _IS_ENCRYPTED:
-                    continue
-                with archive.open(info) as member:
-                    first = member.read(len(p1_monitor.BEGINNING))
-                if first == p1_monitor.BEGINNING:
-                    with archive.open(info) as member:
-                        yield cast("BinaryIO", member)
-    else:
-        yield file
+            yield archive
+    except (NotImplementedError, UnicodeDecodeError) as err:
+        raise BadZipFile(str(err)) from err
 
 
 def _recognise(beginning: bytes) -> _Beginning | None:
@@ -189,9 +298,19 @@ def _recognise(beginning: bytes) -> _Beginning | None:
         return _Beginning("dsmr_reader_backup")
     if dsmr_reader.is_export(first):
         return _Beginning("dsmr_reader_export")
-    for line in lines:
+    for place, line in enumerate(lines):
         pairs = sml3_pairs(line.strip("\0 ").removesuffix(";"))
         if len(pairs) > 1:
-            needs_columns = "" if any(pair.code for pair in pairs) else line
+            needs_columns = "" if any(pair.code for pair in pairs) else _unwrapped(lines[place:])
             return _Beginning("sml3", needs_columns)
     return _Beginning("raw") if _TELEGRAM.search(text) else None
+
+
+def _unwrapped(lines: Sequence[str]) -> str:
+    """Return the first line, with those after it that continue it (seed feature A25)."""
+    whole = ""
+    for line in lines:
+        whole += line.strip("\0 ")
+        if not whole.endswith(";"):
+            break
+    return whole
