@@ -103,12 +103,13 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         self.issues = Issues(hass, entry)
         self.watch = Watch(hass, entry, store, self.settings, self.issues)
         self._port = self.settings.port
-        self._store = store
+        self.store = store
+        """What was learned of it; who changes statistics holds its lock."""
         self._judge = Judge(self.memory)
         self._demand = ComputedDemand(self.memory)
         self._captures = Captures(self.memory)
         self._news_reader = NewsReader(self.memory)
-        self._reporter = Reporter()
+        self._reporter = Reporter(self.settings.reporting)
         self._request = request_line(hass, self.settings.request, self.watch.request_line)
         self._source = self._make_source()
         self._task: asyncio.Task[None] | None = None
@@ -261,7 +262,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         await self.sinks.async_stop()
         self.issues.clear()
         if self.memory.ident is not None:
-            await self._store.async_save()
+            await self.store.async_save()
 
     @callback
     def adopt_meter(self) -> None:
@@ -297,7 +298,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             self.memory.totals.pop(slot.id, None)
             self.memory.captures.pop(slot.id, None)
         self._judge = Judge(self.memory)
-        self._store.async_save_soon()
+        self.store.async_save_soon()
         return True
 
     def is_doubtful(self, slot: Slot) -> bool:
@@ -422,7 +423,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             self._tell_stranger()
             self.watch.shown(self.readings)
             if self._captures.take(self.readings, newest.time, wall):
-                self._store.async_save_soon()
+                self.store.async_save_soon()
             self._tell_waiting(came=True)
         self._watch_silence()
         if self._first is not None and not self._first.done():
@@ -451,7 +452,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         """Hand out what is new, once there is somebody to hear it."""
         if self._news_listener is None or (news := self._news_reader.read(telegram)) is None:
             return
-        self._store.async_save_soon()
+        self.store.async_save_soon()
         for one in news:
             self._news_listener(one)
 
@@ -466,7 +467,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     def _take_in(self, verdict: Verdict) -> None:
         """Keep what was learned; devices come before the entities on them."""
         if verdict.learned:
-            self._store.async_save_soon()
+            self.store.async_save_soon()
             devices.async_register(self.hass, self.config_entry, self.memory)
             self.watch.learned()
         if verdict.new:
@@ -496,7 +497,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             if self._mark_timer is not None:
                 self._mark_timer.cancel()
             self._mark_timer = self.hass.loop.call_later((mark - wall).total_seconds(), self._at_mark)
-            self._store.async_save_later()
+            self.store.async_save_later()
             self._look_around(wall)
             due |= _LINE_SLOTS
         return due

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PERIOD = 300
 """Seconds that one row of the short-term statistics covers."""
 
+_HOUR = 3600
 # Below this share of what it was, the recorder takes a total for one that began again at zero.
 _BEGAN_AGAIN = 0.9
 # Of a kWh, a m³ or a unit of money: what is less comes from sums of floating point numbers.
@@ -58,18 +59,36 @@ class Span(NamedTuple):
     end: float
 
 
+class Step(NamedTuple):
+    """What the recorder booked at a joint, in the unit of the statistics.
+
+    Attributes:
+        span: of the joint.
+        old: the last state of the old meter; None: the recorder knows none, and has booked nothing.
+        new: the first state of the new meter; None like that.
+        booked: what was booked for use.
+    """
+
+    span: Span
+    old: float | None
+    new: float | None
+    booked: float
+
+
 class Correction(NamedTuple):
     """What is to be added to the sum, from the start of a row on.
 
     Attributes:
         start: seconds since 1970.
         change: in the unit of the statistics; 0: the sum is as it should be.
-        spans: the joints that are taken out by it.
+        steps: of the joints that lie in this row, in their order.
+        is_out: whether they are out of the sum already.
     """
 
     start: float
     change: float
-    spans: list[Span]
+    steps: list[Step]
+    is_out: bool
 
 
 def corrections(
@@ -97,13 +116,22 @@ def corrections(
         counted = _counted(states, row)
         if before is not None:
             counted.insert(0, Recorded(0, before.state, before.last_reset))
-        booked = [(old, new, _increment(old, new, increasing=increasing)) for old, new in pairwise(counted)]
-        total = sum(increment for *_, increment in booked)
-        step = sum(increment for old, new, increment in booked if any(_joins(span, old, new) for span in joined))
+        steps: dict[Span, Step] = {span: Step(span, None, None, 0.0) for span in joined}
+        total = 0.0
+        for old, new in pairwise(counted):
+            increment = _increment(old, new, increasing=increasing)
+            total += increment
+            if (joint := next((span for span in joined if _joins(span, old, new)), None)) is not None:
+                step = steps[joint]
+                known = (old.value, new.value) if step.old is None else (step.old, step.new)
+                steps[joint] = Step(joint, *known, step.booked + increment)
+        all_steps = [step._replace(booked=round(step.booked, _DIGITS)) for step in steps.values()]
+        step_in_all = sum(step.booked for step in all_steps)
         actual = row.sum - (before.sum if before is not None else 0.0)
         # Nearer to the sum with the step than to the one without; anything else was put right by hand.
-        is_in = abs(actual - total) < abs(step) / 2
-        found.append(Correction(row.start, -round(step, _DIGITS) if is_in else 0.0, joined))
+        is_in = abs(actual - total) < abs(step_in_all) / 2
+        is_out = abs(actual - total + step_in_all) < abs(step_in_all) / 2
+        found.append(Correction(row.start, -step_in_all if is_in else 0.0, all_steps, is_out))
     return found
 
 
@@ -116,6 +144,25 @@ def span_from(begin: float, states: Sequence[Recorded]) -> Span:
     """
     first = next((state.at for state in states if state.at >= begin), inf)
     return Span(begin, next((state.at for state in states if state.at > first), inf))
+
+
+def growth(periods: Sequence[Row], hours: Sequence[Row], start: float) -> float | None:
+    """Return what the row has grown by that begins at `start`, or the hour that it lies in; None: there is neither.
+
+    Args:
+        periods: rows of five minutes, in their order, as far as the recorder still has them.
+        hours: rows of the hours, in their order.
+        start: of a row of five minutes, seconds since 1970.
+    """
+    for before, row in pairwise(periods):
+        if row.start == start:
+            return row.sum - before.sum
+    last = 0.0
+    for row in hours:
+        if row.start == start // _HOUR * _HOUR:
+            return row.sum - last
+        last = row.sum
+    return None
 
 
 def _counted(states: Sequence[Recorded], row: Row) -> list[Recorded]:

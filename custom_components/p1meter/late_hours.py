@@ -17,7 +17,16 @@ from homeassistant.util import dt as dt_util
 
 from .joint import Recorded, Row
 from .late import KEPT, Fate, cost_of, put_right
-from .recorded import async_after_each_run, costs_of, in_unit_of, read_metadata, read_rows, read_states, total_of
+from .recorded import (
+    async_after_each_run,
+    async_until_written,
+    costs_of,
+    in_unit_of,
+    read_metadata,
+    read_rows,
+    read_states,
+    total_of,
+)
 from .sensor import unit_and_factor
 
 if TYPE_CHECKING:
@@ -66,11 +75,10 @@ class _Keeper:
 
     async def async_apply(self) -> None:
         """Write what can be written by now. An hour is forgotten when it is seen to be right, five minutes later."""
-        recorder = get_instance(self._hass)
         memory = self._store.memory
         async with self._store.statistics:
             # It tells of new rows while it is still writing them.
-            await recorder.async_block_till_done()
+            await async_until_written(self._hass)
             by_slot: dict[str, list[LateValue]] = {}
             for late in memory.late:
                 by_slot.setdefault(late.slot, []).append(late)
@@ -78,7 +86,7 @@ class _Keeper:
             for joint in memory.joints:
                 by_slot.pop(joint.slot, None)
             settled = [late for slot, all_late in by_slot.items() for late in await self._apply(slot, all_late)]
-            await recorder.async_block_till_done()
+            await async_until_written(self._hass)
         if settled:
             memory.late = [late for late in memory.late if late not in settled]
             self._store.async_save_soon()

@@ -5,13 +5,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from .gaps import Gap
 from .key_watch import KeyRecord
+from .merging import Booked, Seam
 from .meter.profiles import profile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .meter import Profile
+
+# A meter has up to ten totals; each has its own row for a meter that was replaced, and for a gap.
+_MOST_KEPT = 1000
 
 
 class Slot(NamedTuple):
@@ -84,6 +89,99 @@ class LateValue(NamedTuple):
     arrived: datetime
 
 
+class Taken(NamedTuple):
+    """What was taken out of one statistic at a joint.
+
+    Attributes:
+        entity: id of the registry's entry: it stays when the entity is renamed.
+        start: of the row that had it, seconds since 1970.
+        booked: what the recorder had booked there, in `unit`.
+        unit: that of the statistics at the time.
+        grown: while a change is under way, what the row has grown by before it; None: none is.
+    """
+
+    entity: str
+    start: float
+    booked: float
+    unit: str | None
+    grown: float | None = None
+
+
+class Replacement(NamedTuple):
+    """A joint that was taken out of the statistics of one total, and of what it costs.
+
+    Attributes:
+        slot: id of the total's slot.
+        at: when the new meter was adopted, aware.
+        old: the last reading of the old meter, in `unit`.
+        new: the first one of the new meter, in `unit`.
+        unit: that of the total's statistics at the time.
+        taken: what was taken out.
+        undone: whether it is to be in the statistics again.
+    """
+
+    slot: str
+    at: datetime
+    old: float
+    new: float
+    unit: str | None
+    taken: tuple[Taken, ...]
+    undone: bool = False
+
+
+class Filled(NamedTuple):
+    """A gap of one total for whose hours we have made rows.
+
+    Attributes:
+        slot: id of the total's slot.
+        gap: which.
+        unit: of what grew in it: that of the statistics at the time.
+        costs: what was booked for it, by id of the registry's entry of what counts the cost; in its own unit.
+        spread: whether it is to be spread evenly, otherwise to be as it came.
+        settled: whether the rows are written.
+    """
+
+    slot: str
+    gap: Gap
+    unit: str | None
+    costs: dict[str, float]
+    spread: bool = True
+    settled: bool = False
+
+
+class Takeover(NamedTuple):
+    """An entity of another integration in whose place one of ours is, or is to be.
+
+    Attributes:
+        slot: id of the slot that ours shows.
+        place: id of the registry's entry that others refer to: it stays whoever fills it, and when it is renamed. Where
+            the other integration is gone, and only its statistics are there: the entity id.
+        left: id of the registry's entry that ours had before; the other one has it now.
+        platform: name of the other integration; "": it is gone.
+        unique_id: of the other entity.
+        config_entry_id: that of the other entity.
+        device_id: that of the other entity.
+        disabled_by: who had disabled the other entity.
+        left_disabled_by: who had disabled ours.
+        unit: the unit that a person had chosen for the other entity.
+        shown_in: the unit that it showed.
+        stage: `wanted`, `taken`, or `returning`.
+    """
+
+    slot: str
+    place: str
+    left: str
+    platform: str
+    unique_id: str
+    config_entry_id: str | None
+    device_id: str | None
+    disabled_by: str | None
+    left_disabled_by: str | None
+    unit: str | None
+    shown_in: str | None
+    stage: str = "wanted"
+
+
 @dataclass(slots=True)
 class Memory:
     """What is known of a meter.
@@ -97,6 +195,11 @@ class Memory:
         joints: those that still have to be taken out of the recorder's statistics.
         captures: the newest capture of each total on the M-Bus, by the slot's id.
         late: what the recorder has booked in a later hour than it was measured in; one for an hour of a total.
+        replacements: the newest joints that were taken out; for the person to see, and to undo.
+        filled: the newest gaps for whose hours we have made rows.
+        seams: where rows that were imported are to meet those of the recorder.
+        takeovers: whose places our entities have taken, or are to take or to give back.
+        switched_off: ids of config entries of other integrations that were switched off for this meter.
         key: whether the key of a meter that encrypts ever fitted, and still does.
         events: what each event entity told last, by the slot's id, so that nothing is told twice.
         loads: what the control of the loads has learned and counted, and whether it is on.
@@ -110,6 +213,11 @@ class Memory:
     joints: list[Joint] = field(default_factory=list)
     captures: dict[str, Capture] = field(default_factory=dict)
     late: list[LateValue] = field(default_factory=list)
+    replacements: list[Replacement] = field(default_factory=list)
+    filled: list[Filled] = field(default_factory=list)
+    seams: list[Seam] = field(default_factory=list)
+    takeovers: list[Takeover] = field(default_factory=list)
+    switched_off: list[str] = field(default_factory=list)
     key: KeyRecord = field(default_factory=KeyRecord)
     events: dict[str, str] = field(default_factory=dict)
     loads: dict[str, Any] = field(default_factory=dict)
@@ -139,10 +247,41 @@ class Memory:
                 )
                 for kept in data.get("late", ())
             ],
+            replacements=[
+                Replacement(
+                    **{
+                        **kept,
+                        "at": datetime.fromisoformat(kept["at"]),
+                        "taken": tuple(Taken(**taken) for taken in kept["taken"]),
+                    }
+                )
+                for kept in data.get("replacements", ())
+            ],
+            filled=[Filled(**{**kept, "gap": Gap(**kept["gap"])}) for kept in data.get("filled", ())],
+            seams=[
+                Seam(
+                    **{
+                        **kept,
+                        "first": None if kept["first"] is None else Booked(**kept["first"]),
+                        "written": None if kept["written"] is None else Booked(**kept["written"]),
+                    }
+                )
+                for kept in data.get("seams", ())
+            ],
+            takeovers=[Takeover(**kept) for kept in data.get("takeovers", ())],
+            switched_off=list(data.get("switched_off", ())),
             key=KeyRecord(**data.get("key", {})),
             events=dict(data.get("events", {})),
             loads=dict(data.get("loads", {})),
         )
+
+    def keep_replacements(self, replacements: Iterable[Replacement]) -> None:
+        """Keep these besides those that are known; the oldest go."""
+        self.replacements = [*self.replacements, *replacements][-_MOST_KEPT:]
+
+    def keep_filled(self, filled: Iterable[Filled]) -> None:
+        """Keep these besides those that are known; the oldest go."""
+        self.filled = [*self.filled, *filled][-_MOST_KEPT:]
 
     def join(self, slot: str, at: datetime) -> None:
         """Note that the readings of another meter begin here: its captures have nothing to do with those before."""
@@ -175,6 +314,21 @@ class Memory:
                 }
                 for late in self.late
             ],
+            "replacements": [
+                {**kept._asdict(), "at": kept.at.isoformat(), "taken": [taken._asdict() for taken in kept.taken]}
+                for kept in self.replacements
+            ],
+            "filled": [{**kept._asdict(), "gap": kept.gap._asdict()} for kept in self.filled],
+            "seams": [
+                {
+                    **seam._asdict(),
+                    "first": None if seam.first is None else seam.first._asdict(),
+                    "written": None if seam.written is None else seam.written._asdict(),
+                }
+                for seam in self.seams
+            ],
+            "takeovers": [taken._asdict() for taken in self.takeovers],
+            "switched_off": list(self.switched_off),
             "key": self.key._asdict(),
             "events": dict(self.events),
             "loads": dict(self.loads),

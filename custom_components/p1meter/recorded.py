@@ -3,16 +3,20 @@
 Everything that begins with `read` reads the database: only in the recorder's executor.
 """
 
+from math import nan
 from typing import TYPE_CHECKING, Final, Literal
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.components.recorder.history import get_significant_states
+from homeassistant.components.recorder.models import StatisticMeanType
 from homeassistant.components.recorder.statistics import get_metadata, statistics_during_period
+from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.components.sensor import ATTR_LAST_RESET
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, EVENT_RECORDER_5MIN_STATISTICS_GENERATED, Platform
 from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 from homeassistant.util.unit_conversion import (
     DurationConverter,
@@ -66,31 +70,69 @@ def async_after_each_run(
     look()
 
 
+async def async_until_written(hass: HomeAssistant) -> None:
+    """Wait until the recorder has done what it was told so far, and has written it.
+
+    Its own `async_block_till_done` does not wait for the task that it is at, if that is the last one.
+    """
+    written = hass.loop.create_future()
+    get_instance(hass).queue_task(SynchronizeTask(written))
+    await written
+
+
 def read_metadata(hass: HomeAssistant, entity_id: str) -> StatisticMetaData | None:
     """Return what the statistics of an entity say of themselves; None: it has none."""
     found = get_metadata(hass, statistic_ids={entity_id}).get(entity_id)
     return None if found is None else found[1]
 
 
+def metadata_of(entity_id: str, unit: str | None) -> StatisticMetaData:
+    """Return what the statistics of a total will say of themselves that has none yet, as the recorder would."""
+    return {
+        "mean_type": StatisticMeanType.NONE,
+        "has_sum": True,
+        "name": None,
+        "source": RECORDER,
+        "statistic_id": entity_id,
+        "unit_class": next((name for name, one in _CONVERTERS.items() if unit in one.VALID_UNITS), None),
+        "unit_of_measurement": unit,
+    }
+
+
 def read_rows(
-    hass: HomeAssistant, metadata: StatisticMetaData, since: datetime, period: Literal["5minute", "hour"]
+    hass: HomeAssistant,
+    metadata: StatisticMetaData,
+    since: datetime,
+    period: Literal["5minute", "hour"],
+    *,
+    until: datetime | None = None,
+    stateless: bool = False,
 ) -> list[Row]:
-    """Return the rows of a total from `since` on."""
+    """Return the rows of a total.
+
+    Args:
+        hass: where the recorder runs.
+        metadata: of the total.
+        since: the row that begins then is the first.
+        period: which rows.
+        until: the row that begins then is not in it; None: all.
+        stateless: whether to return those without a state too, which others have written; it is not a number then.
+    """
     unit_class, unit = metadata["unit_class"], metadata["unit_of_measurement"]
     entity_id = metadata["statistic_id"]
     rows = statistics_during_period(
         hass,
         since,
-        None,
+        until,
         {entity_id},
         period,
         {unit_class: unit} if unit_class and unit else None,
         {"last_reset", "state", "sum"},
     )
     return [
-        Row(row["start"], state, total, row.get("last_reset"))
+        Row(row["start"], nan if state is None else state, total, row.get("last_reset"))
         for row in rows.get(entity_id, ())
-        if (state := row.get("state")) is not None and (total := row.get("sum")) is not None
+        if ((state := row.get("state")) is not None or stateless) and (total := row.get("sum")) is not None
     ]
 
 

@@ -85,7 +85,7 @@ class Roles:
             watched.moved = wall
 
     def _assign(self, kind: str, devices: list[MBusDevice], *, adopt: bool) -> dict[int, str]:
-        first_of_its_kind = not any(_is_of(kind, role) for role in self.ids)
+        first_of_its_kind = not any(is_of(kind, role) for role in self.ids)
         roles = self._recognise(kind, devices)
         strangers = [device for device in devices if device.channel not in roles]
         if not adopt or not strangers:
@@ -124,11 +124,11 @@ class Roles:
         """Return the role that this id fills."""
         if equipment_id is None:
             return None
-        return next((role for role, known in self.ids.items() if known == equipment_id and _is_of(kind, role)), None)
+        return next((role for role, known in self.ids.items() if known == equipment_id and is_of(kind, role)), None)
 
     def _without_id(self, kind: str, equipment_id: str | None, taken: set[str]) -> str | None:
         """Return the role of a meter that did not send its id before, or does not send it now."""
-        free = [role for role in self.ids if role not in taken and _is_of(kind, role)]
+        free = [role for role in self.ids if role not in taken and is_of(kind, role)]
         for role in free:
             known = self.ids[role]
             # Which of several it is that leaves its id out, nobody can say.
@@ -139,7 +139,7 @@ class Roles:
 
     def _vacant(self, kind: str, newcomer: _Watched, taken: set[str], present: set[str | None]) -> str | None:
         """Return the role that a new meter takes; None: not before it is known whether an older one still captures."""
-        ours = [role for role in self.ids if _is_of(kind, role)]
+        ours = [role for role in self.ids if is_of(kind, role)]
         for role in ours:
             if role not in taken and self.ids[role] not in present:
                 return role
@@ -170,7 +170,8 @@ def _numbered(kind: str, number: int) -> str:
     return kind if number == 1 else f"{kind}_{number}"
 
 
-def _is_of(kind: str, role: str) -> bool:
+def is_of(kind: str, role: str) -> bool:
+    """Return whether a role is one of a kind of meter: `gas` and `gas_2` are of `gas`."""
     return kind_and_number(role)[0] == kind
 
 

@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.energy.data import async_get_manager
+from homeassistant.components.recorder.db_schema import StatisticsShortTerm
 from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.components.recorder.tasks import StatisticsTask
 from homeassistant.const import STATE_UNAVAILABLE
@@ -19,6 +20,7 @@ import pytest
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
 from custom_components.p1meter.const import DOMAIN, ISSUE_METER_REPLACED, issue_id
+from custom_components.p1meter.joints import async_choose
 from custom_components.p1meter.memory import Joint
 from tests.compose import nl5
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from homeassistant.components.repairs.issue_handler import RepairsFlowManager
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from custom_components.p1meter.store import MeterStore
 
     from .conftest import Say, SetUp
 
@@ -64,9 +68,10 @@ class House:
             await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the recorder and the joints have nothing left to do."""
+        """Wait until the recorder, and who looks after its statistics, have nothing left to do."""
         await async_wait_recording_done(self.hass)
-        await until(lambda: not any("joints" in task.get_name() for task in self.entry._background_tasks))
+        names = ("joints", "gaps", "late hours")
+        await until(lambda: not any(task.get_name().endswith(names) for task in self.entry._background_tasks))
         await async_wait_recording_done(self.hass)
 
     async def says(self, changes: dict[str, str | None]) -> None:
@@ -332,6 +337,118 @@ async def test_a_meter_without_a_number_that_falls_leaves_no_step(house: House) 
     assert set(await house.sums(LOW)) == {0, 0.5}
 
 
+# --- The list, and what a person takes back ---------------------------------------------------------------------------
+
+
+async def undo(hass: HomeAssistant, house: House, *slots: str, undone: bool = True) -> None:
+    store: MeterStore = house.entry.runtime_data.store
+    chosen = {kept: undone for kept in store.memory.replacements if not slots or kept.slot in slots}
+    await async_choose(hass, store, chosen)
+
+
+@pytest.mark.parametrize("new", [UP, DOWN, A_LITTLE_DOWN], ids=["up", "down", "a little down"])
+async def test_the_step_is_counted_again_if_a_person_wants_it(hass: HomeAssistant, house: House, new: float) -> None:
+    await house.pass_time(45 * 60)
+    await replace_gas_meter(house, new)
+    await house.pass_time(2 * 3600)
+    (kept,) = house.entry.runtime_data.memory.replacements
+    assert (kept.slot, kept.old, kept.new, kept.unit, kept.undone) == ("gas_gas", 51.2, new, "m³", False)
+    clean = await house.sums(GAS)
+    hours = await house.sums(GAS, "hour")
+    # What Home Assistant counts for a change from 51.2 to 30,000, to 7 (it began again), and to 48.
+    step = {UP: 29_948.8, DOWN: 7.0, A_LITTLE_DOWN: -3.2}[new]
+    with_step = [0, 0.2, 0.2, round(0.5 + step, 6), round(0.6 + step, 6)]
+    await undo(hass, house)
+    assert (await house.sums(GAS))[:5] == with_step
+    assert (await house.sums(GAS))[-1] == round(clean[-1] + step, 6)
+    assert (await house.sums(GAS, "hour"))[-1] == round(hours[-1] + step, 6)
+    # To want it twice changes nothing, nor does a restart.
+    await undo(hass, house)
+    await house.off()
+    await house.on()
+    assert (await house.sums(GAS))[:5] == with_step
+    await undo(hass, house, undone=False)
+    assert await house.sums(GAS) == clean
+    assert await house.sums(GAS, "hour") == hours
+
+
+async def test_after_ten_days_only_the_hours_are_changed(hass: HomeAssistant, house: House) -> None:
+    await replace_gas_meter(house, UP)
+    await house.pass_time(2 * 3600)
+    hours = await house.sums(GAS, "hour")
+    # The recorder throws its five minutes away, but for the newest.
+    with get_instance(hass).get_session() as session:
+        session.query(StatisticsShortTerm).filter(
+            StatisticsShortTerm.start_ts < house.clock.now.timestamp() - 1800
+        ).delete()
+        session.commit()
+    er.async_get(hass).async_update_entity(GAS, new_entity_id="sensor.our_gas")
+    await hass.async_block_till_done()
+    await async_wait_recording_done(hass)
+    await undo(hass, house)
+    assert await house.sums("sensor.our_gas", "hour") == [round(total + 29_948.8, 6) for total in hours]
+    await undo(hass, house, undone=False)
+    assert await house.sums("sensor.our_gas", "hour") == hours
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["before", "after"])
+async def test_home_assistant_stops_while_it_is_counted_again(house: House, *, written: bool) -> None:
+    """Before it is in the database, or after it: what is in the store is gone through with, once."""
+    await replace_gas_meter(house, UP)
+    memory = house.entry.runtime_data.memory
+    (kept,) = memory.replacements
+    (taken,) = kept.taken
+    if written:
+        get_instance(house.hass).async_adjust_statistics(
+            GAS, datetime.fromtimestamp(taken.start, UTC), taken.booked, "m³"
+        )
+    # In the five minutes of the step 0.3 were used.
+    memory.replacements = [kept._replace(undone=True, taken=(taken._replace(grown=0.3),))]
+    await house.off()
+    await house.on()
+    assert await house.sums(GAS) == [0, 0.2, 0.2, 29_949.3, 29_949.4]
+    await house.off()
+    await house.on()
+    assert (await house.sums(GAS))[-1] == 29_949.4
+
+
+async def test_an_electricity_meter_is_one_replacement(hass: HomeAssistant, house: House) -> None:
+    others: dict[str, str | None] = {"1-0:1.8.2": "(000000.000*kWh)", "1-0:2.8.2": "(000000.000*kWh)"}
+    new_meter = {**others, "0-0:96.1.1": NEW_ID, "1-0:1.8.1": "(000007.000*kWh)", "1-0:2.8.1": "(000003.000*kWh)"}
+    await house.pass_time(60)
+    await house.says({**others, "1-0:1.8.1": "(005001.000*kWh)", "1-0:2.8.1": "(000900.000*kWh)"})
+    await house.pass_time(300)
+    for _ in range(3):
+        await house.says(new_meter)
+    await house.replace()
+    await house.pass_time(60)
+    await house.says(new_meter)
+    await house.pass_time(600)
+    kept = {one.slot: (one.old, one.new) for one in house.entry.runtime_data.memory.replacements}
+    # Where a tariff goes on at the same reading, there is nothing to be seen.
+    assert kept == {
+        "electricity_import_tariff_1": (5001, 7),
+        "electricity_import_total": (5001, 7),
+        "electricity_export_tariff_1": (900, 3),
+        "electricity_export_total": (900, 3),
+    }
+    assert len({one.at for one in house.entry.runtime_data.memory.replacements}) == 1
+    await undo(hass, house, "electricity_import_tariff_1")
+    assert (await house.sums(LOW))[-1] == 7
+    assert (await house.sums(IMPORT))[-1] == 0
+
+
+async def test_what_is_not_in_the_statistics_any_more_is_left_alone(hass: HomeAssistant, house: House) -> None:
+    await replace_gas_meter(house, UP)
+    get_instance(hass).async_clear_statistics([GAS])
+    await undo(hass, house)
+    assert await house.sums(GAS) == []
+    er.async_get(hass).async_remove(GAS)
+    await undo(hass, house, undone=False)
+    memory = house.entry.runtime_data.memory
+    assert [taken.grown for kept in memory.replacements for taken in kept.taken] == [None]
+
+
 # The price of gas is 0.50 a m³; the cost sensor is Home Assistant's own.
 @pytest.mark.parametrize("new", [UP, DOWN, A_LITTLE_DOWN], ids=["up", "down", "a little down"])
 async def test_what_gas_costs_does_not_step_either(hass: HomeAssistant, house: House, new: float) -> None:
@@ -350,6 +467,13 @@ async def test_what_gas_costs_does_not_step_either(hass: HomeAssistant, house: H
     assert sorted(set(costs)) == [0, 0.1, 0.25, 0.3]
     assert costs == sorted(costs)
     await house.pass_time(3600)
+    assert (await house.sums(f"{GAS}_cost", "hour"))[-1] == 0.3
+    # It is counted again, and goes out again, with the gas. 7 m³ of a meter that began again cost 3.50.
+    step = {UP: 14_974.4, DOWN: 3.5, A_LITTLE_DOWN: -1.6}[new]
+    await undo(hass, house)
+    assert (await house.sums(f"{GAS}_cost", "hour"))[-1] == round(0.3 + step, 6)
+    await undo(hass, house, undone=False)
+    assert sorted(set(await house.sums(f"{GAS}_cost"))) == [0, 0.1, 0.25, 0.3]
     assert (await house.sums(f"{GAS}_cost", "hour"))[-1] == 0.3
 
 

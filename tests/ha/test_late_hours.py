@@ -7,7 +7,7 @@ clock every five minutes. Hours are told by their end, UTC.
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 import logging
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.energy.data import async_get_manager
 from homeassistant.components.recorder.statistics import statistics_during_period
@@ -15,12 +15,11 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
 from custom_components.p1meter.memory import Joint, LateValue
 from tests.compose import nl5
 
-from .conftest import WallClock, get, until
+from .conftest import WallClock, get
 from .test_joints import A_LITTLE_DOWN, DOWN, NEW_GAS_ID, UP, House as JointHouse, stamp
 
 if TYPE_CHECKING:
@@ -42,15 +41,6 @@ HOUR = timedelta(hours=1)
 
 class House(JointHouse):
     """A house whose recorder sums up ten seconds after each mark, as the real one does."""
-
-    @override
-    async def settle(self) -> None:
-        await async_wait_recording_done(self.hass)
-        names = ("joints", "late hours")
-        await until(
-            lambda: not any(task.get_name().endswith(names) for task in self.entry._background_tasks),
-        )
-        await async_wait_recording_done(self.hass)
 
     async def until(self, moment: datetime) -> None:
         """Move the clock on to a moment; the recorder sums up what is over by then."""

@@ -654,7 +654,7 @@ async def test_what_was_learned_is_kept(
     entry: MockConfigEntry, meter: MeterCoordinator, hass_storage: dict[str, Any]
 ) -> None:
     Law.newest.state = {"learned": 2}
-    await meter._store.async_save()
+    await meter.store.async_save()
     assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["loads"] == {
         "enabled": True,
         "law": {"learned": 2},

@@ -8,7 +8,7 @@ from math import inf
 
 import pytest
 
-from p1meter.joint import Recorded, Row, Span, corrections, span_from
+from p1meter.joint import Recorded, Row, Span, Step, corrections, growth, span_from
 
 # A period of five minutes begins here; the meter is replaced 100 s later.
 P = 1_763_726_400.0
@@ -39,9 +39,12 @@ def test_only_the_step_is_taken_out(swap: str) -> None:
     assert found.start == P
     # 0.5 was used with the old meter and 0.2 with the new one.
     assert 1000 + booked + found.change == pytest.approx(1000.7)
+    assert not found.is_out
     # What is out stays out.
     (found,) = corrections(rows(1000, last, 1000.7), states, [span], increasing=True)
     assert found.change == 0
+    assert found.is_out
+    assert found.steps == [Step(span, old, new, round(booked - 0.7, 6))]
 
 
 def test_a_row_that_is_not_there_yet_is_waited_for() -> None:
@@ -80,6 +83,7 @@ def test_a_sum_that_nobody_can_explain_is_left_alone() -> None:
     # The rows before it are gone.
     (found,) = corrections([Row(P, 7.0, 5000)], [Recorded(P - 50, 5001.0), Recorded(AT, 7.0)], ONE, increasing=True)
     assert found.change == 0
+    assert not found.is_out
 
 
 def test_a_meter_that_goes_on_at_the_same_reading_has_no_step() -> None:
@@ -95,6 +99,7 @@ def test_two_in_one_period_are_taken_out_together() -> None:
     booked = 7 + 4994.2 + 0.1
     (found,) = corrections(rows(1000, 5001.3, 1000 + booked, 5001.0), states, spans, increasing=True)
     assert 1000 + booked + found.change == pytest.approx(1000.1)
+    assert [(step.old, step.new, step.booked) for step in found.steps] == [(5001.0, 7.0, 7.0), (7.0, 5001.2, 4994.2)]
 
 
 def test_costs_say_themselves_when_they_began_again() -> None:
@@ -104,7 +109,21 @@ def test_costs_say_themselves_when_they_began_again() -> None:
     span = Span(AT, AT + 60)
     (found,) = corrections([*before, Row(P, 3.55, 83.55, AT)], states, [span], increasing=False)
     assert found.change == -3.5
+    assert [step.booked for step in found.steps] == [3.5]
     # 501 to 480: it goes down without a word.
     states = [Recorded(P - 50, 12.0, 5), Recorded(AT, 1.5, 5), Recorded(AT + 60, 1.55, 5)]
     (found,) = corrections([*before, Row(P, 1.55, 69.55, 5)], states, [span], increasing=False)
     assert found.change == pytest.approx(10.5)
+
+
+def test_what_a_row_has_grown_by_is_seen_in_the_five_minutes_or_the_hour() -> None:
+    periods = [Row(P - 300, 51.0, 1000), Row(P, 51.5, 1000.5), Row(P + 300, 51.6, 1000.6)]
+    # P is on the hour.
+    hours = [Row(P - 3600, 51.0, 1000), Row(P, 51.9, 1000.9)]
+    assert growth(periods, hours, P + 300) == pytest.approx(0.1)
+    # The five minutes are kept for ten days.
+    assert growth([], hours, P + 300) == pytest.approx(0.9)
+    assert growth([], hours, P - 3300) == 1000
+    assert growth(periods, hours, P + 3600) is None
+    # The first row of five minutes that is left does not tell.
+    assert growth(periods[1:], hours, P) == pytest.approx(0.9)

@@ -1,0 +1,395 @@
+"""What was used in hours without a row is spread over them, if the person wants it: with a real recorder.
+
+As in `test_late_hours`: the clock stands still between two telegrams, and the recorder is asked for what it does by its
+own clock. The meter is not read from 14:22 to 19:08; 5.7 kWh and 0.95 m³ are used meanwhile. The five-minute rows end
+at 14:25 and begin at 19:05, so that what is first seen at 19:10 was used in 285 minutes: 0.02 kWh in each.
+"""
+
+from datetime import UTC, datetime, timedelta
+import logging
+from typing import TYPE_CHECKING
+
+from homeassistant.components.recorder.statistics import async_import_statistics, statistics_during_period
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.recorder import get_instance
+import pytest
+from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
+
+from custom_components.p1meter.const import CONF_SPREAD_GAPS
+from custom_components.p1meter.gap_filling import async_choose, async_find, async_give_way, spread_hours, totals
+from custom_components.p1meter.history_import import async_preview, async_read, async_write
+from custom_components.p1meter.memory import Joint
+from custom_components.p1meter.recorded import metadata_of
+
+from .test_joints import NEW_GAS_ID, stamp
+from .test_late_hours import COST, GAS, House, pay
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from homeassistant.components.recorder.models import StatisticData
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from custom_components.p1meter.memory import Filled, Memory
+
+    from .conftest import Say, SetUp, WallClock
+
+pytestmark = pytest.mark.recorder
+
+LOW = "sensor.iskra_am550_import_low_tariff"
+IMPORT = "sensor.iskra_am550_import"
+LOW_SLOT = "electricity_import_tariff_1"
+HOUR = timedelta(hours=1)
+
+# kWh at the end of each hour, counted from the first reading: as it comes, and spread.
+AS_IT_CAME = {12: 0.5, 13: 0.8, 14: 1.3, 19: 8.0}
+SPREAD = {12: 0.5, 13: 0.8, 14: 2.0, 15: 3.2, 16: 4.4, 17: 5.6, 18: 6.8, 19: 8.0}
+GATHERED = {12: 0.5, 13: 0.8, 14: 1.3, 15: 1.3, 16: 1.3, 17: 1.3, 18: 1.3, 19: 8.0}
+
+
+@pytest.fixture
+async def house(
+    hass: HomeAssistant, recorders_clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp
+) -> AsyncGenerator[House]:
+    """A house at noon; nothing was said yet."""
+    house = House(hass, recorders_clock, entry, say, set_up)
+    yield house
+    await house.off()
+
+
+@pytest.fixture
+def wanted(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """The person wants new gaps to be spread, since the day before."""
+    hass.config_entries.async_update_entry(entry, options={CONF_SPREAD_GAPS: "2026-02-06T12:00:00+00:00"})
+
+
+async def low(house: House, clock: str, reading: float, **others: str) -> None:
+    """Let the meter say what it has counted at the low tariff."""
+    await house.until(house.at(clock))
+    lines = {"1-0:1.8.2": "(000000.000*kWh)", **others}
+    await house.says({"1-0:1.8.1": f"({reading:010.3f}*kWh)", **lines})
+
+
+async def until_the_gap(house: House) -> None:
+    await low(house, "12:05:00", 100.0)
+    await low(house, "12:35:00", 100.5)
+    await low(house, "13:10:00", 100.8)
+    await low(house, "14:18:00", 101.3)
+    await house.until(house.at("14:22:00"))
+    await house.off()
+
+
+async def live_through_a_gap(house: House) -> None:
+    """Be there until 14:22 and from 19:08 on, to ten past eight."""
+    await until_the_gap(house)
+    await house.until(house.at("19:08:00"))
+    await house.on()
+    await low(house, "19:08:05", 107.0)
+    await low(house, "19:40:00", 108.0)
+    await low(house, "20:05:00", 108.0)
+    await house.until(house.at("20:10:15"))
+
+
+async def sums(house: House, entity_id: str = LOW) -> dict[int, float]:
+    """Return the sum at the end of each hour that has a row, by the hour."""
+    rows = await get_instance(house.hass).async_add_executor_job(
+        statistics_during_period,
+        house.hass,
+        datetime(2026, 2, 7, tzinfo=UTC),
+        None,
+        {entity_id},
+        "hour",
+        None,
+        {"state", "sum"},
+    )
+    for row in rows.get(entity_id, ()):
+        if entity_id == LOW:
+            # The reading goes with the sum.
+            assert (row["state"] or 0) - (row["sum"] or 0) == pytest.approx(100)
+    return {
+        datetime.fromtimestamp(row["start"], UTC).hour: round(row["sum"] or 0.0, 4) for row in rows.get(entity_id, ())
+    }
+
+
+async def find(house: House, slot: str = LOW_SLOT) -> Filled:
+    """Return the one gap of a total that is as it came."""
+    found = await async_find(house.hass, house.entry.entry_id, memory(house), {slot: house.at("00:00")})
+    (filled,) = found.gaps
+    return filled
+
+
+async def choose(house: House, *filled: Filled, spread: bool) -> None:
+    await async_choose(
+        house.hass,
+        house.entry.entry_id,
+        house.entry.runtime_data.store,
+        [one._replace(spread=spread) for one in filled],
+    )
+
+
+def memory(house: House) -> Memory:
+    known: Memory = house.entry.runtime_data.memory
+    return known
+
+
+async def test_a_gap_is_left_as_it_came(house: House) -> None:
+    await live_through_a_gap(house)
+    assert await sums(house) == AS_IT_CAME
+    assert memory(house).filled == []
+
+
+@pytest.mark.usefixtures("wanted")
+async def test_a_new_gap_is_spread_by_itself(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "custom_components.p1meter.gap_filling")
+    await live_through_a_gap(house)
+    assert await sums(house) == SPREAD
+    assert await sums(house, IMPORT) == SPREAD
+    # What the recorder counts itself is not touched.
+    assert (await house.sums(LOW))[-1] == 8.0
+    marked = [(filled.slot, filled.spread, filled.settled) for filled in memory(house).filled]
+    assert sorted(marked) == [(LOW_SLOT, True, True), ("electricity_import_total", True, True)]
+    assert (
+        f"What {LOW} counted from 2026-02-07 14:25:00+00:00 to 2026-02-07 19:10:00+00:00 (5.7 kWh) is booked evenly"
+        in caplog.text
+    )
+    # Nothing more is done about it, also not after a restart.
+    caplog.clear()
+    await house.off()
+    await house.on()
+    await house.until(house.at("22:10:15"))
+    assert "is booked" not in caplog.text
+    assert {hour: total for hour, total in (await sums(house)).items() if hour < 20} == SPREAD
+
+
+async def test_it_is_spread_and_gathered_by_hand(house: House) -> None:
+    await live_through_a_gap(house)
+    gap = await find(house)
+    for _ in range(2):
+        await choose(house, gap, spread=True)
+        assert await sums(house) == SPREAD
+        await choose(house, gap, spread=False)
+        assert await sums(house) == GATHERED
+    # The hours have rows now: that it was a gap is only known here.
+    assert [filled.spread for filled in memory(house).filled] == [False]
+    await house.until(house.at("21:00:15"))
+    assert (await house.sums(LOW, "hour"))[-2:] == [8.0, 8.0]
+
+
+async def test_a_gap_from_before_it_was_wanted_is_not_spread_by_itself(
+    hass: HomeAssistant, entry: MockConfigEntry, house: House
+) -> None:
+    options = {CONF_SPREAD_GAPS: house.at("19:30:00").isoformat()}
+    hass.config_entries.async_update_entry(entry, options=options)
+    await live_through_a_gap(house)
+    assert await sums(house) == AS_IT_CAME
+
+
+@pytest.mark.usefixtures("wanted")
+@pytest.mark.parametrize("written", [False, True], ids=["before", "after"])
+async def test_home_assistant_stops_while_it_is_written(house: House, *, written: bool) -> None:
+    """Before the rows are in the database, or after it: what is in the store is gone through with."""
+    await live_through_a_gap(house)
+    filled = memory(house).filled
+    if not written:
+        await choose(house, *filled, spread=False)
+    memory(house).filled = [one._replace(spread=True, settled=False) for one in filled]
+    await house.off()
+    await house.on()
+    assert await sums(house) == SPREAD
+    assert all(one.settled for one in memory(house).filled)
+
+
+async def test_a_renamed_entity_in_another_unit(hass: HomeAssistant, house: House) -> None:
+    await live_through_a_gap(house)
+    await choose(house, await find(house), spread=True)
+    registry = er.async_get(hass)
+    registry.async_update_entity(LOW, new_entity_id="sensor.night")
+    get_instance(hass).async_change_statistics_unit(
+        "sensor.night", new_unit_of_measurement="Wh", old_unit_of_measurement="kWh"
+    )
+    await async_wait_recording_done(hass)
+    (filled,) = memory(house).filled
+    await choose(house, filled, spread=False)
+    # They are in Wh now; what is asked for comes in the unit that the sensor shows.
+    assert await sums(house, "sensor.night") == GATHERED
+
+
+async def test_a_disabled_entity_is_waited_for(hass: HomeAssistant, house: House) -> None:
+    await live_through_a_gap(house)
+    gap = await find(house)
+    registry = er.async_get(hass)
+    registry.async_update_entity(LOW, disabled_by=er.RegistryEntryDisabler.USER)
+    await choose(house, gap, spread=True)
+    assert await sums(house) == AS_IT_CAME
+    since = {LOW_SLOT: house.at("00:00")}
+    assert (await async_find(hass, house.entry.entry_id, memory(house), since)).gaps == []
+    registry.async_update_entity(LOW, disabled_by=None)
+    await house.pass_time(300)
+    assert await sums(house) == SPREAD
+
+
+async def test_what_was_cleared_is_forgotten(hass: HomeAssistant, house: House) -> None:
+    await live_through_a_gap(house)
+    gap = await find(house)
+    get_instance(hass).async_clear_statistics([LOW])
+    await choose(house, gap, spread=True)
+    assert memory(house).filled == []
+    assert await sums(house) == {}
+    # A total that is in no statistics has no gaps.
+    since = {LOW_SLOT: house.at("00:00")}
+    assert (await async_find(hass, house.entry.entry_id, memory(house), since)).gaps == []
+
+
+@pytest.mark.parametrize("spread", [True, False], ids=["spread", "gathered"])
+async def test_a_file_with_the_real_hours_wins(hass: HomeAssistant, house: House, *, spread: bool) -> None:
+    await live_through_a_gap(house)
+    gap = await find(house)
+    await choose(house, gap, spread=True)
+    await choose(house, gap, spread=spread)
+    # The hour in which the gap began is real again when its share is taken out.
+    hours = {house.at(f"{hour}:00").timestamp() for hour in range(14 if spread else 15, 19)}
+    assert spread_hours(memory(house), LOW_SLOT) == hours
+    assert spread_hours(memory(house), "electricity_import_tariff_2") == frozenset()
+    store = house.entry.runtime_data.store
+
+    async def give_way(slot: str, rows: dict[int, float]) -> None:
+        async with store.statistics, async_give_way(hass, house.entry.entry_id, store, slot):
+            flat = {hour: total for hour, total in (await sums(house)).items() if hour > 11}
+            assert flat == (GATHERED if slot == LOW_SLOT or not spread else SPREAD)
+            data: list[StatisticData] = [
+                {"start": house.at(f"{hour}:00"), "state": 100 + total, "sum": total} for hour, total in rows.items()
+            ]
+            async_import_statistics(hass, metadata_of(LOW, "kWh"), data)
+
+    # A file about something else, and about another time.
+    await give_way("electricity_import_tariff_2", {})
+    await give_way(LOW_SLOT, {11: 0.0})
+    assert {hour: total for hour, total in (await sums(house)).items() if hour > 11} == (SPREAD if spread else GATHERED)
+    # The one that knows of two of the hours.
+    await give_way(LOW_SLOT, {15: 1.5, 16: 4.0})
+    real = {14: 1.3, 15: 1.5, 16: 4.0, 17: 4.0, 18: 4.0, 19: 8.0}
+    used = await sums(house)
+    assert {hour: used[hour] for hour in real} == real
+    assert spread_hours(memory(house), LOW_SLOT) == frozenset()
+
+
+async def test_a_file_is_imported_over_hours_that_were_spread(
+    hass: HomeAssistant, house: House, tmp_path: Path
+) -> None:
+    """As the dialog does it, which would ask about hours that the recorder has: it does not see any here."""
+    await live_through_a_gap(house)
+    await choose(house, await find(house), spread=True)
+    # What stood on the register at the end of these hours.
+    readings = {"15:00": 101.5, "16:00": 104.0, "17:00": 104.0, "18:00": 105.5, "19:00": 106.9}
+    lines = (f"00100;({stamp(house.at(at))});10181;({value:010.3f}*kWh)\n" for at, value in readings.items())
+    path = tmp_path / "SML3Feb2026"
+    path.write_text("".join(lines), "ascii")
+    found = await async_read(hass, house.entry, [path])
+    (preview, *_) = [one for one in await async_preview(hass, house.entry, found) if one.slot == LOW_SLOT]
+    assert (preview.summary.new, preview.summary.both) == (5, 0)
+    results = await async_write(hass, house.entry, found, overwrite=False)
+    assert [one.added for one in results if one.slot == LOW_SLOT] == [5]
+    assert await sums(house) == {12: 0.5, 13: 0.8, 14: 1.5, 15: 4.0, 16: 4.0, 17: 5.5, 18: 6.9, 19: 8.0}
+    assert spread_hours(memory(house), LOW_SLOT) == frozenset()
+    before = await sums(house)
+    await async_write(hass, house.entry, found, overwrite=False)
+    assert await sums(house) == before
+
+
+async def test_rows_of_others_without_a_reading_are_no_gap(hass: HomeAssistant, house: House) -> None:
+    await live_through_a_gap(house)
+    data: list[StatisticData] = [{"start": house.at(f"{hour}:00"), "sum": 1.3} for hour in range(15, 19)]
+    async_import_statistics(hass, metadata_of(LOW, "kWh"), data)
+    await async_wait_recording_done(hass)
+    since = dict.fromkeys(totals(memory(house)), house.at("00:00"))
+    found = (await async_find(hass, house.entry.entry_id, memory(house), since)).gaps
+    assert [filled.slot for filled in found] == ["electricity_import_total"]
+
+
+# --- Gas, and what it costs -------------------------------------------------------------------------------------------
+
+# m³ at the end of each hour. From 14:25 to 19:10 it is 0.95: 0.2 in each hour.
+GAS_AS_IT_CAME = {12: 0.2, 13: 0.5, 14: 0.6, 19: 1.75}
+GAS_SPREAD = {12: 0.2, 13: 0.5, 14: 0.7167, 15: 0.9167, 16: 1.1167, 17: 1.3167, 18: 1.5167, 19: 1.75}
+
+
+async def use_gas_before_the_gap(house: House) -> None:
+    await house.gas("12:35:05", "12:35:00", 50.2)
+    await house.gas("13:30:05", "13:30:00", 50.5)
+    await house.gas("14:18:05", "14:15:00", 50.6)
+    await house.until(house.at("14:22:00"))
+    await house.off()
+    await house.until(house.at("19:08:00"))
+    await house.on()
+
+
+@pytest.mark.usefixtures("wanted")
+async def test_what_gas_costs_is_spread_with_it(hass: HomeAssistant, house: House) -> None:
+    await house.gas("12:05:05", "12:05:00", 50.0)
+    # 0.50 a m³. It counts on while the meter is silent, so that the hours of the gap have rows.
+    await pay(hass, number_energy_price=0.5)
+    await use_gas_before_the_gap(house)
+    await house.gas("19:08:05", "19:05:00", 51.55)
+    await house.gas("19:40:05", "19:40:00", 51.75)
+    await house.until(house.at("20:00:05"))
+    costs = await sums(house, COST)
+    await house.until(house.at("20:15:15"))
+    assert await sums(house, GAS) == GAS_SPREAD
+    assert await sums(house, COST) == {hour: round(total / 2, 4) for hour, total in GAS_SPREAD.items()} | {
+        14: 0.3583,
+        15: 0.4583,
+        16: 0.5583,
+        17: 0.6583,
+        18: 0.7583,
+    }
+    (filled,) = memory(house).filled
+    await choose(house, filled, spread=False)
+    assert await sums(house, GAS) == GAS_AS_IT_CAME | dict.fromkeys(range(15, 19), 0.6)
+    assert await sums(house, COST) == costs | {19: 0.875}
+    assert costs == {12: 0.1, 13: 0.25, **dict.fromkeys(range(14, 19), 0.3)}
+
+
+@pytest.mark.usefixtures("wanted")
+async def test_a_reading_from_within_the_gap_counts_in_its_hour(house: House) -> None:
+    """An older gas meter measures on the hour: what stood on it at 19:00 is known at 19:08."""
+    await house.gas("12:05:05", "12:05:00", 50.0)
+    await use_gas_before_the_gap(house)
+    await house.gas("19:08:05", "19:00:00", 51.55)
+    await house.gas("20:08:05", "20:00:00", 51.75)
+    await house.until(house.at("21:10:15"))
+    used = await sums(house, GAS)
+    assert {hour: used[hour] for hour in range(14, 20)} == {
+        14: 0.7167,
+        15: 0.9167,
+        16: 1.1167,
+        17: 1.3167,
+        18: 1.55,
+        19: 1.75,
+    }
+    assert house.late == []
+
+
+@pytest.mark.usefixtures("wanted")
+@pytest.mark.parametrize("new", [30_000.0, 7.0, 48.0], ids=["up", "down", "a little down"])
+async def test_a_gap_in_which_the_meter_was_replaced_stays(house: House, new: float) -> None:
+    await house.gas("12:05:05", "12:05:00", 50.0)
+    await use_gas_before_the_gap(house)
+    for minute in ("08", "13", "18"):
+        await house.gas(f"19:{minute}:05", f"19:{minute}:00", new, NEW_GAS_ID)
+    await house.gas("19:40:05", "19:40:00", new + 0.2, NEW_GAS_ID)
+    await house.until(house.at("21:10:15"))
+    used = await sums(house, GAS)
+    # What the old meter still counted nobody knows.
+    assert {hour: used[hour] for hour in used if hour < 20} == {12: 0.2, 13: 0.5, 14: 0.6, 19: 0.8}
+    assert memory(house).filled == []
+    assert len(memory(house).replacements) == 1
+
+
+async def test_a_step_that_is_still_in_the_sums_is_no_gap(house: House) -> None:
+    await live_through_a_gap(house)
+    memory(house).joints.append(Joint(LOW_SLOT, house.at("19:08:00")))
+    since = {LOW_SLOT: house.at("00:00")}
+    assert (await async_find(house.hass, house.entry.entry_id, memory(house), since)).gaps == []
+    memory(house).joints.clear()
