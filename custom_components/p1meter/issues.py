@@ -53,6 +53,7 @@ ISSUES: Final = frozenset(
         *(f"foreign_{kind}" for kind in Foreign),
         "load_entity_missing",
         "load_fault_entity",
+        "take_over_failed",
         *(f"load_line_{reason}" for reason in _LINE),
         *(f"request_line_{reason}" for reason in _LINE),
         *(f"sink_{error}" for error in _SINK),

@@ -23,13 +23,13 @@ def async_follow_renames(hass: HomeAssistant) -> None:
     @callback
     def follow(event: Event[er.EventEntityRegistryUpdatedData]) -> None:
         if event.data["action"] == "update":
-            _rename(hass, event.data["old_entity_id"], event.data["entity_id"])
+            async_rename(hass, event.data["old_entity_id"], event.data["entity_id"])
 
     hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, follow, event_filter=is_renamed)
 
 
 @callback
-def _rename(hass: HomeAssistant, old: str, new: str) -> None:
+def async_rename(hass: HomeAssistant, old: str, new: str) -> None:
     """Write the new id wherever the old one is; that sets the entry up anew, in which nothing clicks."""
     for entry in hass.config_entries.async_entries(DOMAIN):
         for load in entry.get_subentries_of_type(SUBENTRY_LOAD):

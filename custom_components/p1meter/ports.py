@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from homeassistant.components import usb
-from homeassistant.const import CONF_PORT
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.loader import IntegrationNotFound, async_get_integration
 from homeassistant.requirements import RequirementsNotFound, async_get_integration_with_requirements
 
@@ -20,6 +21,7 @@ from .link import is_url
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
 # Where udev names ports after their adapter.
@@ -29,6 +31,10 @@ _INTERFACE = re.compile(r"-if\d+(?:-port\d+)?$")
 # Addresses that are a host and a port and nothing else: the device behind is the same whatever is spoken to it.
 _HOST_AND_PORT_SCHEMES = frozenset({"socket", "tcp", "rfc2217"})
 
+# The integration that reads the same meters on the same ports; its entries are at work, or will be.
+_REPLACEABLE = "dsmr"
+_AT_WORK = frozenset({ConfigEntryState.LOADED, ConfigEntryState.SETUP_RETRY, ConfigEntryState.SETUP_IN_PROGRESS})
+
 
 @dataclass(frozen=True, slots=True)
 class PortUser:
@@ -37,10 +43,12 @@ class PortUser:
     Attributes:
         title: Name of the config entry or app.
         integration: Name of the integration; None: it is an app of the Supervisor.
+        replaceable: The id of the config entry, where it is that of an integration whose work we can do; else None.
     """
 
     title: str
     integration: str | None
+    replaceable: str | None = None
 
 
 async def async_prepare(hass: HomeAssistant, port: str) -> None:
@@ -72,22 +80,39 @@ async def async_user_of(hass: HomeAssistant, port: str, *, besides: str | None) 
     An entry that is switched off, or an app that is not running, has no port.
     """
     consumers = await usb.async_get_serial_port_consumers(hass, await usb.async_scan_serial_ports(hass))
-    claims: list[tuple[str, str, str | None]] = [
-        # Home Assistant only knows ports below /dev.
-        (entry.data[CONF_PORT], entry.title, DOMAIN)
-        for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False, include_disabled=False)
-        if entry.entry_id != besides
+    # Home Assistant only knows ports below /dev, and not all of those that are kept in two parts.
+    known = [
+        entry
+        for domain in (DOMAIN, _REPLACEABLE)
+        for entry in hass.config_entries.async_entries(domain, include_ignore=False, include_disabled=False)
+        if entry.entry_id != besides and (domain == DOMAIN or entry.state in _AT_WORK)
+    ]
+    claims: list[tuple[str, str, str | None, str | None]] = [
+        (device, entry.title, entry.domain, entry.entry_id if entry.domain == _REPLACEABLE else None)
+        for entry in known
+        if (device := port_of(entry)) is not None
     ]
     claims += [
-        (device, consumer.title, consumer.domain)
+        (device, consumer.title, consumer.domain, None)
         for device, users in consumers.items()
         for consumer in users
-        if consumer.active and consumer.domain != DOMAIN
+        if consumer.active and consumer.domain not in {DOMAIN, _REPLACEABLE}
     ]
-    for device, title, domain in claims:
+    for device, title, domain, replaceable in claims:
         if await async_same_port(hass, device, port):
-            return PortUser(title, (await async_get_integration(hass, domain)).name if domain else None)
+            return PortUser(title, (await async_get_integration(hass, domain)).name if domain else None, replaceable)
     return None
+
+
+def port_of(entry: ConfigEntry) -> str | None:
+    """Return the port that a config entry of ours, or of core's `dsmr`, reads; None: another kind of entry."""
+    if entry.domain not in {DOMAIN, _REPLACEABLE}:
+        return None
+    port = entry.data.get(CONF_PORT)
+    # Entries of core's `dsmr` from before it knew addresses.
+    if port is not None and (host := entry.data.get(CONF_HOST)) is not None:
+        return f"socket://{host}:{port}"
+    return None if port is None else str(port)
 
 
 async def async_is_gone(hass: HomeAssistant, port: str) -> bool:

@@ -1,0 +1,293 @@
+"""Which entities of other integrations show the same as ours.
+
+What an entity of a known integration shows is in its unique id; of others its name says it, and what is measured. A
+total is believed only if what was last recorded of it leads up to our reading: so two tariffs, two meters, or a meter
+that was replaced are never mixed up. What has no total to prove it goes along with the totals of its group.
+Pure: no clock of its own, nothing of Home Assistant.
+"""
+
+from dataclasses import dataclass
+import re
+from typing import TYPE_CHECKING, Final
+
+from .meter import REGISTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from .joint import Row
+
+# Two readings of one register that were taken seconds apart.
+_NEARLY: Final = 0.1
+# More than a house can use or give in an hour: three phases of 80 A (kWh); a gas or water meter of a house (m³).
+_MOST_PER_HOUR: Final = {"energy": 60.0, "gas": 15.0, "water": 15.0}
+_HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Old:
+    """An entity of another integration, or what is left of it.
+
+    Attributes:
+        entity_id: its id, which is also that of its statistics.
+        group: what it is part of: all of a group measure the same meter, or none does.
+        platform: name of its integration; "": it is gone, and nothing but statistics is left.
+        unique_id: within the integration; "" if it is not known.
+        name: what it was called by its integration.
+        quantity: what it measures, as Home Assistant says (`energy`, `gas`, `power` …); None: not said.
+        amount: what was last recorded of it, in kWh, m³, or its own unit; None: nothing, or it is no number.
+        at: when that was, seconds since 1970.
+        options: its states, where it has words for them.
+    """
+
+    entity_id: str
+    group: str
+    platform: str = ""
+    unique_id: str = ""
+    name: str = ""
+    quantity: str | None = None
+    amount: float | None = None
+    at: float | None = None
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """A sensor of ours.
+
+    Attributes:
+        slot: its id.
+        key: the register's key.
+        amount: what it shows, in kWh, m³, or its own unit; None: nothing, or it is no number.
+        options: its states, where it has words for them.
+    """
+
+    slot: str
+    key: str
+    amount: float | None = None
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two that show the same.
+
+    Attributes:
+        old: the other integration's.
+        slot: of ours.
+        same_words: whether ours has all the words that the old one has; always true of a number.
+    """
+
+    old: Old
+    slot: str
+    same_words: bool = True
+
+
+def _phases(old: str, ours: str) -> dict[str, str]:
+    return {old.format(phase): ours.format(phase) for phase in (1, 2, 3)}
+
+
+def _tariffs(old: str, ours: str) -> dict[str, str]:
+    return {old.format(number): ours.format(number) for number in (1, 2, 3, 4)}
+
+
+# By what ends the unique id.
+_DSMR: Final = {
+    "electricity_imported_total": "import_total",
+    "electricity_exported_total": "export_total",
+    **_tariffs("electricity_used_tariff_{}", "import_tariff_{}"),
+    **_tariffs("electricity_delivered_tariff_{}", "export_tariff_{}"),
+    "current_electricity_usage": "power_import",
+    "current_electricity_delivery": "power_export",
+    **_phases("instantaneous_active_power_l{}_positive", "power_import_l{}"),
+    **_phases("instantaneous_active_power_l{}_negative", "power_export_l{}"),
+    **_phases("instantaneous_voltage_l{}", "voltage_l{}"),
+    **_phases("instantaneous_current_l{}", "current_l{}"),
+    "electricity_active_tariff": "tariff",
+    "belgium_current_average_demand": "demand_current",
+    "belgium_maximum_demand_current_month": "demand_month_peak",
+    "short_power_failure_count": "power_failures",
+    "long_power_failure_count": "power_failures_long",
+    **_phases("voltage_sag_l{}_count", "voltage_sags_l{}"),
+    **_phases("voltage_swell_l{}_count", "voltage_swells_l{}"),
+    "eon_hu_frequency": "frequency",
+    "eon_hu_electricity_combined": "energy_combined",
+    "eon_hu_instantaneous_power_factor_total": "power_factor",
+    **_phases("eon_hu_instantaneous_power_factor_l{}", "power_factor_l{}"),
+    "gas_meter_reading": "gas",
+}
+_HOMEWIZARD: Final = {
+    "total_power_import_kwh": "import_total",
+    "total_power_export_kwh": "export_total",
+    **_tariffs("total_power_import_t{}_kwh", "import_tariff_{}"),
+    **_tariffs("total_power_export_t{}_kwh", "export_tariff_{}"),
+    "active_power_w": "power",
+    **_phases("active_power_l{}_w", "power_l{}"),
+    **_phases("active_voltage_l{}_v", "voltage_l{}"),
+    **_phases("active_current_l{}_a", "current_l{}"),
+    "active_frequency_hz": "frequency",
+    "active_tariff": "tariff",
+    "active_power_average_w": "demand_current",
+    "monthly_power_peak_w": "demand_month_peak",
+    "any_power_fail_count": "power_failures",
+    "long_power_fail_count": "power_failures_long",
+    **_phases("voltage_sag_l{}_count", "voltage_sags_l{}"),
+    **_phases("voltage_swell_l{}_count", "voltage_swells_l{}"),
+}
+_DSMR_READER: Final = {
+    **_tariffs("reading_electricity_delivered_{}", "import_tariff_{}"),
+    **_tariffs("reading_electricity_returned_{}", "export_tariff_{}"),
+    "reading_electricity_currently_delivered": "power_import",
+    "reading_electricity_currently_returned": "power_export",
+    **_phases("reading_phase_currently_delivered_l{}", "power_import_l{}"),
+    **_phases("reading_phase_currently_returned_l{}", "power_export_l{}"),
+    **_phases("reading_phase_voltage_l{}", "voltage_l{}"),
+    **_phases("reading_phase_power_current_l{}", "current_l{}"),
+    "consumption_gas_delivered": "gas",
+    "reading_extra_device_delivered": "gas",
+    "meter_stats_electricity_tariff": "tariff",
+    "meter_stats_power_failure_count": "power_failures",
+    "meter_stats_long_power_failure_count": "power_failures_long",
+    **_phases("meter_stats_voltage_sag_count_l{}", "voltage_sags_l{}"),
+    **_phases("meter_stats_voltage_swell_count_l{}", "voltage_swells_l{}"),
+}
+TABLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "dsmr": _DSMR,
+    "homewizard": _HOMEWIZARD,
+    "dsmr_reader": _DSMR_READER,
+}
+"""By integration, what the end of a unique id stands for."""
+
+# The meters on the M-Bus, for whom an integration has no more than a serial number.
+_ON_MBUS: Final = {
+    "gas": ("gas",),
+    "water": ("water", "warm_water", "hot_water", "cold_water"),
+    "energy": ("heat", "cooling"),
+}
+# What people, and the examples of ESPHome's own documentation, call things; in the languages of the countries.
+_EXPORT: Final = re.compile(r"produc|return|export|terug|injec|einspeis")
+_IMPORT: Final = re.compile(r"consum|usage|used|deliver|import|verbruik|afname|bezug|soutir")
+_NET: Final = re.compile(r"\bnet\b|netto")
+_TARIFF: Final = re.compile(r"\bt(?:ar\w*)? ?(\d)\b")
+_PHASE: Final = re.compile(r"\b(?:l|phase|fase) ?([123])\b")
+_SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
+_NUMBERED: Final = ("1", "2", "3", "4")
+
+
+def pair(olds: Iterable[Old], ours: Sequence[Ours], now: float) -> list[Pair]:
+    """Return what shows the same, in the order of ours; each old one and each of ours is in one pair at most.
+
+    Args:
+        olds: what other integrations have.
+        ours: what this meter has.
+        now: the time, seconds since 1970.
+    """
+    found = [(old, one) for old in olds if (one := _partner(old, ours, now)) is not None]
+    proven = {old.group for old, one in found if _is_total(one)}
+    # Of two that show the same, the one that was recorded last.
+    found.sort(key=lambda both: both[0].at or 0.0)
+    by_slot = {one.slot: old for old, one in found if old.group in proven}
+    return [
+        Pair(old, one.slot, set(old.options) <= set(one.options))
+        for one in ours
+        if (old := by_slot.get(one.slot)) is not None
+    ]
+
+
+def keys_of(old: Old) -> tuple[str, ...]:
+    """Return the keys of the registers that an entity may show, going by what it is called."""
+    if (table := TABLES.get(old.platform)) is None:
+        return _keys_by_words(old)
+    matching = [end for end in table if old.unique_id.endswith(f"_{end}")]
+    if matching:
+        return (table[max(matching, key=len)],)
+    return _ON_MBUS.get(_quantity(old) or "", ()) if old.platform != "dsmr_reader" else ()
+
+
+def continued(last: Row | None, rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of one statistic of a total that come after the last one of another, as they go on from it.
+
+    Args:
+        last: the last row of the statistic that is to go on; None: it has none.
+        rows: of the other one, in their order; those of the same total.
+    """
+    if last is None or not (later := [row for row in rows if row.start > last.start]):
+        return list(rows) if last is None else []
+    known = [row for row in rows if row.start <= last.start]
+    begin = known[-1] if known else later[0]
+    # What was used in between; a meter that shows less has been replaced.
+    used = max(begin.state - last.state, 0.0)
+    shift = last.sum + used - begin.sum
+    return [row._replace(sum=row.sum + shift) for row in later]
+
+
+def _partner(old: Old, ours: Sequence[Ours], now: float) -> Ours | None:
+    """Return which of ours shows the same."""
+    keys = keys_of(old)
+    candidates = [one for one in ours if one.key in keys]
+    totals = [one for one in candidates if _is_total(one)]
+    if not totals:
+        return next(iter(candidates), None)
+    grown = [(one, growth) for one in totals if (growth := _growth(old, one, now)) is not None]
+    return min(grown, key=lambda both: abs(both[1]))[0] if grown else None
+
+
+def _growth(old: Old, ours: Ours, now: float) -> float | None:
+    """Return how much a total has grown since the old one was recorded; None: it is not the same register."""
+    if ours.amount is None:
+        return None
+    if old.amount is None or old.at is None:
+        # There are integrations that do not show a zero.
+        return 0.0 if ours.amount == 0 else None
+    growth = ours.amount - old.amount
+    most = _MOST_PER_HOUR[REGISTERS[ours.key].quantity or "energy"] * max(now - old.at, 0.0) / _HOUR
+    return growth if -_NEARLY <= growth <= most + _NEARLY else None
+
+
+def _is_total(ours: Ours) -> bool:
+    register = REGISTERS[ours.key]
+    return register.role == "total" and register.quantity in _MOST_PER_HOUR
+
+
+def _quantity(old: Old) -> str | None:
+    """Return what an entity measures; what is left of it may tell no more than its id."""
+    if old.quantity is not None or not (words := _words(old)):
+        return old.quantity
+    known = {"gas": "gas", "water": "water", "heat": "energy", "energy": "energy", "power": "power"}
+    known |= {"voltage": "voltage", "current": "current"}
+    return next((quantity for word, quantity in known.items() if word in words), None)
+
+
+def _words(old: Old) -> str:
+    return _SEPARATORS.sub(" ", f"{old.name} {old.entity_id.partition('.')[2]}".lower()).strip()
+
+
+def _keys_by_words(old: Old) -> tuple[str, ...]:
+    words = _words(old)
+    quantity = _quantity(old)
+    ways = ["import", "export"]
+    if _EXPORT.search(words):
+        ways = ["export"]
+    elif _IMPORT.search(words):
+        ways = ["import"]
+    phase = _PHASE.search(words)
+    match quantity:
+        case "energy":
+            tariff = _TARIFF.search(words)
+            of_meter = [
+                f"{way}_{kind}"
+                for way in ways
+                for kind in ([f"tariff_{tariff[1]}"] if tariff else ["total", *(f"tariff_{n}" for n in _NUMBERED)])
+            ]
+            return (*of_meter, *_ON_MBUS["energy"])
+        case "gas" | "water":
+            return _ON_MBUS[quantity]
+        case "power":
+            end = f"_l{phase[1]}" if phase else ""
+            if len(ways) == 1:
+                return (f"power_{ways[0]}{end}",)
+            return (f"power{end}",) if _NET.search(words) else ()
+        case "voltage" | "current":
+            return (f"{quantity}_l{phase[1] if phase else 1}",)
+        case _:
+            return ()
