@@ -13,6 +13,7 @@ from homeassistant.config_entries import (
     SOURCE_USB,
     SOURCE_USER,
     ConfigEntry,
+    ConfigEntryDisabler,
     ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
@@ -36,6 +37,7 @@ from .const import (
     CONF_LINE,
     CONF_PROFILE,
     DOMAIN,
+    FREED,
     PROBED,
     SUBENTRY_LOAD,
 )
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from .coordinator import P1MeterConfigEntry
     from .link import LineSettings
     from .meter import Telegram
+    from .ports import PortUser
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -105,7 +108,9 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         self._task: asyncio.Task[ProbeResult] | None = None
         self._errors: dict[str, str] = {}
         self._placeholders: dict[str, str] = {}
-        self._unloaded = False
+        self._unloaded: str | None = None
+        self._rival: PortUser | None = None
+        self._freed: str | None = None
         self._closed = False
 
     @staticmethod
@@ -189,6 +194,22 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             description_placeholders={"title": entry.title, "usual_key": _USUAL_KEY},
         )
 
+    async def async_step_free_port(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Offer to switch the integration off that has the port; for good only once a meter was found there."""
+        rival = self._rival
+        if rival is None or rival.replaceable is None:
+            return await self._async_ask_port(None)
+        placeholders = {"port": self._typed, "title": rival.title, "integration": rival.integration or ""}
+        if user_input is None:
+            return self.async_show_form(
+                step_id="free_port", data_schema=vol.Schema({}), description_placeholders=placeholders
+            )
+        self._freed = await self._async_unload(rival.replaceable)
+        if self._freed is None:
+            self._errors, self._placeholders = {"base": "port_used"}, placeholders
+            return await self._async_ask_port(None)
+        return await self._async_begin()
+
     async def async_step_listen(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show that the port is being listened to, until it is known what is on it."""
         task = self._task
@@ -235,6 +256,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
                 last_step=True,
             )
         await self._async_end_discovery()
+        await self._async_switch_rival_off()
         # Set-up starts with this telegram instead of waiting for the next one.
         self.hass.data.setdefault(PROBED, {})[self._port] = telegram
         return self.async_create_entry(title=title, data=data)
@@ -250,7 +272,8 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         self._abort_if_unique_id_mismatch(description_placeholders={"title": entry.title})
         if entry.data.get(CONF_IDENT) != data.get(CONF_IDENT):
             raise AbortFlow("unique_id_mismatch", {"title": entry.title})
-        self._unloaded = False
+        self._unloaded = None
+        await self._async_switch_rival_off()
         self.hass.data.setdefault(PROBED, {})[self._port] = telegram
         return self._update_and_abort(entry, data)
 
@@ -274,7 +297,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         discovered = self.hass.data.get(_DISCOVERED, {})
         for port in [port for port, flow in discovered.items() if flow is self]:
             del discovered[port]
-        if self._unloaded:
+        if self._unloaded or self._freed:
             self.hass.async_create_task(self._async_set_up_again())
 
     async def _async_ask_port(self, user_input: dict[str, Any] | None) -> ConfigFlowResult:
@@ -285,11 +308,10 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             self._port = await async_stable_path(self.hass, self._typed)
             besides = None if entry is None else entry.entry_id
             if (user := await async_user_of(self.hass, self._port, besides=besides)) is None:
-                if entry is not None:
-                    await self._async_free_port(entry)
-                await self._async_end_discovery()
-                self._keys = None if entry is None else keys_of(entry.data)
-                return self._listen(PROBE_PLAN)
+                return await self._async_begin()
+            if user.replaceable is not None:
+                self._rival = user
+                return await self.async_step_free_port()
             self._errors = {"base": "port_used_by_app" if user.integration is None else "port_used"}
             self._placeholders = {"title": user.title, "integration": user.integration or ""}
         suggested = self._typed or (None if entry is None else entry.data[CONF_PORT])
@@ -305,6 +327,15 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
                 **self._placeholders,
             },
         )
+
+    async def _async_begin(self) -> ConfigFlowResult:
+        """Listen to the port, which nobody else has."""
+        entry = self._get_reconfigure_entry() if self.source == SOURCE_RECONFIGURE else None
+        if entry is not None:
+            await self._async_free_port(entry)
+        await self._async_end_discovery()
+        self._keys = None if entry is None else keys_of(entry.data)
+        return self._listen(PROBE_PLAN)
 
     @callback
     def _listen(self, plan: ProbePlan) -> ConfigFlowResult:
@@ -367,26 +398,38 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         """Unload the entry if it reads the port that is to be listened to."""
         if not await async_same_port(self.hass, self._port, entry.data[CONF_PORT]):
             return
-        try:
-            self._unloaded = await self.hass.config_entries.async_unload(entry.entry_id)
-        except OperationNotAllowed:
-            # It is just being set up or taken down.
-            self._unloaded = False
-        if self._closed:
-            await self._async_set_up_again()
-        if not self._unloaded:
+        self._unloaded = await self._async_unload(entry.entry_id)
+        if self._unloaded is None:
             raise AbortFlow("unload_failed", {"title": entry.title})
 
+    async def _async_unload(self, entry_id: str) -> str | None:
+        """Unload a config entry to listen to its port; return its id, or None if that was not possible."""
+        try:
+            is_unloaded = await self.hass.config_entries.async_unload(entry_id)
+        except OperationNotAllowed:
+            # It is just being set up or taken down.
+            is_unloaded = False
+        if is_unloaded and self._closed:
+            await self.hass.config_entries.async_setup(entry_id)
+        return entry_id if is_unloaded and not self._closed else None
+
     async def _async_set_up_again(self) -> None:
-        """Set the entry up that was unloaded to free its port."""
-        if not self._unloaded:
-            return
-        self._unloaded = False
-        if self._task is not None:
+        """Set the entries up that were unloaded to free the port."""
+        unloaded = [entry_id for entry_id in (self._unloaded, self._freed) if entry_id is not None]
+        self._unloaded = self._freed = None
+        if unloaded and self._task is not None:
             await asyncio.wait([self._task])
-        entry = self.hass.config_entries.async_get_entry(self._reconfigure_entry_id)
-        if entry is not None and entry.state is ConfigEntryState.NOT_LOADED:
-            await self.hass.config_entries.async_setup(entry.entry_id)
+        for entry_id in unloaded:
+            entry = self.hass.config_entries.async_get_entry(entry_id)
+            if entry is not None and entry.state is ConfigEntryState.NOT_LOADED and entry.disabled_by is None:
+                await self.hass.config_entries.async_setup(entry_id)
+
+    async def _async_switch_rival_off(self) -> None:
+        """Switch off for good what was unloaded to free the port, now that its meter is ours; set-up remembers it."""
+        freed, self._freed = self._freed, None
+        if freed is not None:
+            await self.hass.config_entries.async_set_disabled_by(freed, ConfigEntryDisabler.USER)
+            self.hass.data.setdefault(FREED, {})[self._port] = freed
 
     async def _async_go_on(self) -> None:
         """Go on to the step that follows, as the frontend does."""

@@ -14,7 +14,7 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.translation import async_get_translations
 import probatio as vol
 
-from .archive import JOURNALS, Selection, parse_selection
+from .archive import IMPORTS, JOURNALS, Selection, parse_selection
 from .archive.formats import FileName
 from .archive.journal import BEGUN
 from .const import DOMAIN
@@ -118,6 +118,8 @@ class DataFlow(LimitsFlow):
             folder = user_input["folder"].strip()
             if not _is_name(folder):
                 errors["folder"] = "not_a_folder"
+            elif folder.casefold() == IMPORTS:
+                errors["folder"] = "folder_of_imports"
             elif folder in {options["folder"] for options in self._others(CONF_JOURNAL)}:
                 errors["folder"] = "folder_taken"
             else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 import logging
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, Platform
@@ -17,7 +17,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util.unit_conversion import EnergyConverter
 
-from .const import CONF_PROFILE, DOMAIN
+from .const import CONF_PROFILE, DOMAIN, SUBENTRY_LOAD
+from .load_settings import load_config
 from .roles import ELECTRICITY
 
 if TYPE_CHECKING:
@@ -54,14 +55,16 @@ class Source:
     """Something that can be added to the dashboard.
 
     Attributes:
-        kind: `grid`, `gas`, `water` or `heat`.
+        kind: `grid`, `gas`, `water`, `heat`, or `load`: an individual device.
         entities: Its sensors; the first one stands for it.
         config: As the dashboard stores it.
+        completes: The statistic that a source in the dashboard begins with to which this belongs; None: it is new.
     """
 
     kind: str
     entities: tuple[er.RegistryEntry, ...]
     config: Config
+    completes: str | None = None
 
     @property
     def id(self) -> str:
@@ -92,8 +95,8 @@ class Proposal:
 
 @callback
 def async_sources(hass: HomeAssistant, entry: P1MeterConfigEntry) -> list[Source]:
-    """Return everything that the meter has for an Energy dashboard, whether it is there or not."""
-    return _sources(hass, entry, ())
+    """Return everything that the meter and its loads have for an Energy dashboard, whether it is there or not."""
+    return _sources(hass, entry, _Dashboard())
 
 
 async def async_proposal(hass: HomeAssistant, entry: P1MeterConfigEntry) -> Proposal:
@@ -103,9 +106,14 @@ async def async_proposal(hass: HomeAssistant, entry: P1MeterConfigEntry) -> Prop
         EnergyDashboardError: there is no dashboard, or it cannot be read.
     """
     with _not_a_public_interface():
-        existing = _existing(await _async_manager(hass))
-        sources = _sources(hass, entry, existing)
-        rivals = {source.id: _rivals(hass, source, existing) for source in sources}
+        dashboard = _Dashboard.of(await _async_manager(hass))
+        sources = _sources(hass, entry, dashboard)
+        rivals = {
+            source.id: _rivals_of_load(hass, entry, source, dashboard)
+            if source.kind == "load"
+            else _rivals(hass, source, dashboard.sources)
+            for source in sources
+        }
     return Proposal(
         sources=tuple(sources),
         beside=tuple(dict.fromkeys(rival for found in rivals.values() for rival in found)),
@@ -121,16 +129,30 @@ async def async_apply(hass: HomeAssistant, entry: P1MeterConfigEntry, chosen: Co
     """
     with _not_a_public_interface():
         manager = await _async_manager(hass)
-        existing = _existing(manager)
-        new = [source.config for source in _sources(hass, entry, existing) if source.id in chosen]
+        dashboard = _Dashboard.of(manager)
+        new = [source for source in _sources(hass, entry, dashboard) if source.id in chosen]
         if not new:
             return
-        from homeassistant.components.energy.data import ENERGY_SOURCE_SCHEMA  # noqa: PLC0415 (may be gone one day)
+        await manager.async_update(cast("EnergyPreferencesUpdate", _updated(dashboard, new)))
 
-        # It looks at all of them together, but those that were there are not to be touched.
-        checked = ENERGY_SOURCE_SCHEMA([*existing, *new])[len(existing) :]
-        update = {"energy_sources": [*existing, *checked]}
-        await manager.async_update(cast("EnergyPreferencesUpdate", update))
+
+async def async_follow(hass: HomeAssistant, replaced: Mapping[str, str]) -> None:
+    """Put other statistics in the place of some, by their ids; not those that the dashboard has already.
+
+    Raises:
+        EnergyDashboardError: there is no dashboard, or it refuses; then nothing was changed.
+    """
+    with _not_a_public_interface():
+        manager = await _async_manager(hass)
+        existing = _Dashboard.of(manager).sources
+        known = {statistic for source in existing for statistic in _statistics(source)}
+        wanted = {old: new for old, new in replaced.items() if old in known and new not in known}
+        if wanted:
+            changed = [
+                {key: wanted.get(value, value) if isinstance(value, str) else value for key, value in source.items()}
+                for source in existing
+            ]
+            await manager.async_update(cast("EnergyPreferencesUpdate", {"energy_sources": changed}))
 
 
 @contextmanager
@@ -152,17 +174,60 @@ async def _async_manager(hass: HomeAssistant) -> EnergyManager:
     return await async_get_manager(hass)
 
 
-def _existing(manager: EnergyManager) -> list[Config]:
-    if manager.data is None:
-        return []
-    return [cast("Config", source) for source in manager.data["energy_sources"]]
+@dataclass(frozen=True, slots=True)
+class _Dashboard:
+    """What is in the Energy dashboard.
+
+    Attributes:
+        sources: What comes into the house, and leaves it.
+        devices: What uses electricity in it.
+    """
+
+    sources: tuple[Config, ...] = ()
+    devices: tuple[Config, ...] = ()
+
+    @classmethod
+    def of(cls, manager: EnergyManager) -> Self:
+        """Return what a person has put into it."""
+        if manager.data is None:
+            return cls()
+        data = cast("Mapping[str, list[Config]]", manager.data)
+        return cls(tuple(data["energy_sources"]), tuple(data["device_consumption"]))
 
 
-def _sources(hass: HomeAssistant, entry: P1MeterConfigEntry, existing: Collection[Config]) -> list[Source]:
-    """Return what the meter has for a dashboard in which `existing` is already."""
+def _updated(dashboard: _Dashboard, new: Iterable[Source]) -> dict[str, list[Config]]:
+    """Return what becomes of the dashboard; only the lists that change are in it.
+
+    Raises:
+        Exception: the schemas of the dashboard refuse it.
+    """
+    from homeassistant.components.energy.data import (  # noqa: PLC0415 (may be gone one day)
+        DEVICE_CONSUMPTION_SCHEMA,
+        ENERGY_SOURCE_SCHEMA,
+    )
+
+    added = [source.config for source in new if source.kind != "load" and source.completes is None]
+    missing: dict[str | None, Config] = {
+        source.completes: source.config for source in new if source.completes is not None
+    }
+    devices = [DEVICE_CONSUMPTION_SCHEMA(source.config) for source in new if source.kind == "load"]
+    update: dict[str, list[Config]] = {}
+    if added or missing:
+        existing = [{**source, **missing.get(source.get("stat_energy_from"), {})} for source in dashboard.sources]
+        # It looks at all of them together, but those that were there are not to be touched.
+        checked = cast("list[Config]", ENERGY_SOURCE_SCHEMA([*existing, *added]))
+        update["energy_sources"] = [*existing, *checked[len(existing) :]]
+    if devices:
+        update["device_consumption"] = [*dashboard.devices, *devices]
+    return update
+
+
+def _sources(hass: HomeAssistant, entry: P1MeterConfigEntry, dashboard: _Dashboard) -> list[Source]:
+    """Return what the meter and its loads have for a dashboard, and it has not yet."""
     entities = _entities(hass, entry)
+    existing = dashboard.sources
     used = {statistic for source in existing for statistic in _statistics(source)}
-    sources = _grid_sources(entities, used, two_tariffs=_has_two_tariffs(entry))
+    sources = _grid_sources(entities, existing, used, two_tariffs=_has_two_tariffs(entry))
     gas_units = {_counts_energy(hass, source["stat_energy_from"]) for source in existing if source["type"] == "gas"}
     for key, kind in _TYPES.items():
         for slot, entity in entities.items():
@@ -176,13 +241,36 @@ def _sources(hass: HomeAssistant, entry: P1MeterConfigEntry, existing: Collectio
                     continue
             config = {"type": kind, "stat_energy_from": entity.entity_id, **_WITHOUT_PRICE}
             sources.append(Source(key, (entity,), config))
+    return sources + _load_sources(entry, entities, {device["stat_consumption"] for device in dashboard.devices})
+
+
+def _load_sources(
+    entry: P1MeterConfigEntry, entities: Mapping[str, er.RegistryEntry], used: Collection[str]
+) -> list[Source]:
+    """Return one device for each load: what it used in its day, which the dashboard adds up."""
+    sources = []
+    for load in entry.get_subentries_of_type(SUBENTRY_LOAD):
+        energy, power = (entities.get(f"{load.subentry_id}_{key}") for key in ("energy", "power"))
+        if energy is not None and energy.entity_id not in used:
+            config = {"stat_consumption": energy.entity_id, "name": load.title}
+            if power is not None:
+                config["stat_rate"] = power.entity_id
+            sources.append(Source("load", (energy,) if power is None else (energy, power), config))
     return sources
 
 
 def _grid_sources(
-    entities: Mapping[str, er.RegistryEntry], used: Collection[str], *, two_tariffs: bool
+    entities: Mapping[str, er.RegistryEntry], existing: Iterable[Config], used: Collection[str], *, two_tariffs: bool
 ) -> list[Source]:
-    """Return one source for each tariff, or one for the total; never both, for they are the same energy."""
+    """Return one source for each tariff, or one for the total; never both, for they are the same energy.
+
+    Where what is bought is in the dashboard without what is sold, the latter may have come since.
+    """
+    without_export = {
+        source.get("stat_energy_from")
+        for source in existing
+        if source["type"] == "grid" and source.get("stat_energy_to") is None
+    }
     of_meter = {key: entities.get(f"{ELECTRICITY}_{key}") for key in ("power", *chain(*_TARIFFS, *_TOTALS))}
     free = {key: entity for key, entity in of_meter.items() if entity is not None and entity.entity_id not in used}
     ways = (_TARIFFS, _TOTALS) if two_tariffs else (_TOTALS, _TARIFFS)
@@ -193,6 +281,10 @@ def _grid_sources(
     sources = []
     for index, (bought, sold) in enumerate(way):
         if bought not in free:
+            known = of_meter[bought]
+            if sold in free and known is not None and known.entity_id in without_export:
+                export = {"stat_energy_to": free[sold].entity_id, **_WITHOUT_COMPENSATION}
+                sources.append(Source("grid", (free[sold],), export, completes=known.entity_id))
             continue
         members = [free[bought]]
         config = {"type": "grid", "stat_energy_from": free[bought].entity_id, "cost_adjustment_day": 0.0}
@@ -240,10 +332,23 @@ def _rivals(hass: HomeAssistant, source: Source, existing: Iterable[Config]) -> 
     return [
         statistic
         for other in existing
-        if other["type"] == source.config["type"]
+        if other["type"] == _TYPES.get(source.kind, source.kind)
         and (statistic := next(iter(_statistics(other)), None)) is not None
         and ((registered := registry.async_get(statistic)) is None or registered.platform != DOMAIN)
     ]
+
+
+def _rivals_of_load(hass: HomeAssistant, entry: P1MeterConfigEntry, source: Source, dashboard: _Dashboard) -> list[str]:
+    """Return the devices in the dashboard that may be this load: its plug counts what it uses, too."""
+    registry = er.async_get(hass)
+
+    def device_of(entity_id: str) -> str | None:
+        entity = registry.async_get(entity_id)
+        return None if entity is None else entity.device_id
+
+    config = load_config(entry.subentries[str(source.entities[0].config_subentry_id)])
+    own = {device_of(entity_id) for entity_id in config.entities} - {None}
+    return [device["stat_consumption"] for device in dashboard.devices if device_of(device["stat_consumption"]) in own]
 
 
 def _counts_energy(hass: HomeAssistant, statistic: str) -> bool:

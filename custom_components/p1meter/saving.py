@@ -8,7 +8,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util import dt as dt_util, slugify
 from homeassistant.util.hass_dict import HassKey
 
-from .archive import JOURNALS, Entry, FileError, Journal, Selection
+from .archive import IMPORTS, JOURNALS, Entry, FileError, Journal, Selection
 from .archive.formats import KINDS, FileName
 from .const import DOMAIN
 from .sink_settings import JournalSettings, LatestFileSettings, SinkSettings
@@ -40,7 +40,8 @@ def name_in_paths(hass: HomeAssistant, entry: ConfigEntry) -> str:
 
 
 def _slug(entry: ConfigEntry) -> str:
-    return slugify(entry.title) or DOMAIN
+    slug = slugify(entry.title)
+    return DOMAIN if slug in {"", IMPORTS} else slug
 
 
 async def async_save(

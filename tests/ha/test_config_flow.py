@@ -270,12 +270,12 @@ async def test_a_port_that_another_meter_has_is_not_fought_over(
 
 async def test_a_port_that_another_integration_has_is_not_fought_over(hass: HomeAssistant, cable: Cable) -> None:
     device = str(cable.link.resolve())
-    other = MockConfigEntry(domain="dsmr", title="The other reader", data={CONF_PORT: device})
+    other = MockConfigEntry(domain="landisgyr_heat_meter", title="The other reader", data={"device": device})
     other.add_to_hass(hass)
     other.mock_state(hass, ConfigEntryState.LOADED)
     form = await choose(hass, await start(hass), cable.link)
     assert form["errors"] == {"base": "port_used"}
-    assert said(form).startswith(f"{cable.link} is already used by The other reader (DSMR Smart Meter)")
+    assert said(form).startswith(f"{cable.link} is already used by The other reader (Landis+Gyr Heat Meter)")
     other.mock_state(hass, ConfigEntryState.NOT_LOADED)
     await add_in_the_end(hass, form, cable)
 
@@ -291,11 +291,12 @@ async def test_a_port_that_another_integration_has_is_not_fought_over(hass: Home
 async def test_an_address_that_another_integration_has_is_not_fought_over(
     hass: HomeAssistant, ours: str, theirs: str
 ) -> None:
-    other = MockConfigEntry(domain="dsmr", title="The other reader", data={CONF_PORT: theirs})
+    other = MockConfigEntry(domain="landisgyr_heat_meter", title="The other reader", data={"device": theirs})
     other.add_to_hass(hass)
     other.mock_state(hass, ConfigEntryState.LOADED)
     form = await choose(hass, await start(hass), ours)
     assert form["errors"] == {"base": "port_used"}
+    other.mock_state(hass, ConfigEntryState.NOT_LOADED)
 
 
 async def test_a_port_that_an_app_has_is_not_fought_over(hass: HomeAssistant, cable: Cable) -> None:

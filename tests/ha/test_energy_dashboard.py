@@ -17,7 +17,9 @@ from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN
 from custom_components.p1meter.energy_dashboard import EnergyDashboardError, async_apply, async_proposal
 from tests.compose import ELECTRICITY_ID, NL5, compose, nl5
 
+from .conftest import probe
 from .dialogs import said, speaking, until
+from .fake_loads import add_load, add_loads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -142,6 +144,15 @@ def offered(form: ConfigFlowResult) -> list[tuple[str, bool]]:
     return [(option["label"], option["value"] in field.default()) for option in selector.config["options"]]
 
 
+async def say_more(hass: HomeAssistant, entry: MockConfigEntry, telegram: bytes) -> None:
+    """Set the meter up again, and let it say something new."""
+    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_block_till_done()
+    probe(hass, entry, telegram)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+
+
 async def take_what_is_ticked(hass: HomeAssistant, form: ConfigFlowResult) -> ConfigFlowResult:
     """Press the button without touching anything."""
     assert form["data_schema"] is not None
@@ -252,16 +263,127 @@ async def test_a_second_meter_of_ours_is_another_meter(hass: HomeAssistant, read
 async def test_a_total_in_the_dashboard_is_not_joined_by_its_tariffs(
     hass: HomeAssistant, read: Read, dashboard: Dashboard
 ) -> None:
-    await dashboard({**TOTAL, "stat_energy_to": None})
+    await dashboard(TOTAL)
     assert [label for label, _ in offered(await options(hass, await read()))] == ["Gas: Gas meter"]
 
 
 async def test_a_tariff_in_the_dashboard_is_joined_by_the_other(
     hass: HomeAssistant, read: Read, dashboard: Dashboard
 ) -> None:
-    await dashboard({**NORMAL, "stat_energy_to": None}, GAS)
+    await dashboard(NORMAL, GAS)
     form = await options(hass, await read())
     assert offered(form) == [("Electricity: Import low tariff, Export low tariff, Power", True)]
+
+
+# --- What has come since ----------------------------------------------------------------------------------------------
+
+
+async def test_export_that_came_later_belongs_to_its_import(
+    hass: HomeAssistant, read: Read, dashboard: Dashboard
+) -> None:
+    without = {key: value for key, value in NL5.items() if not key.startswith("1-0:2.8.")}
+    entry = await read(without)
+    await take_what_is_ticked(hass, await options(hass, entry))
+    alone = [{**source, "stat_energy_to": None} for source in (LOW, NORMAL)]
+    assert await dashboard() == [*alone, GAS]
+    # A price was filled in, and the panels are on the roof.
+    await dashboard({**alone[0], "number_energy_price": 0.25}, alone[1], GAS)
+    await say_more(hass, entry, nl5())
+    form = await options(hass, entry)
+    assert offered(form) == [("Electricity: Export low tariff", True), ("Electricity: Export normal tariff", True)]
+    await take_what_is_ticked(hass, form)
+    assert await dashboard() == [{**LOW, "number_energy_price": 0.25}, NORMAL, GAS]
+    assert (await options(hass, entry))["reason"] == "energy_complete"
+
+
+async def test_export_that_is_counted_by_another_meter_is_not_replaced(
+    hass: HomeAssistant, read: Read, dashboard: Dashboard
+) -> None:
+    await dashboard({**LOW, "stat_energy_to": "sensor.other_export"}, NORMAL, GAS)
+    assert (await options(hass, await read()))["reason"] == "energy_complete"
+
+
+async def test_a_water_meter_that_came_later_is_offered(hass: HomeAssistant, read: Read, dashboard: Dashboard) -> None:
+    entry = await read()
+    await take_what_is_ticked(hass, await options(hass, entry))
+    await say_more(hass, entry, compose({**NL5, **WATER_LINES}, "ISK5\\2M550T-1013"))
+    form = await options(hass, entry)
+    assert offered(form) == [("Water: Water meter", True)]
+    await take_what_is_ticked(hass, form)
+    assert await dashboard() == [LOW, NORMAL, GAS, WATER]
+
+
+BOILER_DEVICE = {
+    "stat_consumption": "sensor.boiler_energy_today",
+    "name": "Boiler",
+    "stat_rate": "sensor.boiler_power",
+}
+
+
+async def devices_of(hass: HomeAssistant) -> list[dict[str, Any]]:
+    """Return the individual devices of the dashboard."""
+    manager = await async_get_manager(hass)
+    return [dict(device) for device in (manager.data or {"device_consumption": []})["device_consumption"]]
+
+
+async def test_a_load_that_came_later_is_offered_as_a_device(
+    hass: HomeAssistant, read: Read, dashboard: Dashboard
+) -> None:
+    entry = await read()
+    await take_what_is_ticked(hass, await options(hass, entry))
+    assert await devices_of(hass) == []
+    add_loads(hass, entry)
+    await hass.async_block_till_done()
+    form = await options(hass, entry)
+    assert offered(form) == [
+        ("Load, as an individual device: Boiler", True),
+        ("Load, as an individual device: Pump", True),
+    ]
+    assert "(sensor.boiler_energy_today, sensor.boiler_power)" in said(form, "options")
+    await hass.config_entries.options.async_configure(form["flow_id"], {"sources": ["sensor.boiler_energy_today"]})
+    assert await devices_of(hass) == [BOILER_DEVICE]
+    assert await dashboard() == [LOW, NORMAL, GAS]
+    problems = (await async_validate(hass)).as_dict()["device_consumption"]
+    assert {problem["type"] for of_device in problems for problem in of_device} <= {
+        "statistics_not_defined",
+        "entity_unavailable",
+        "entity_unknown",
+    }
+    # The power is of no use to somebody who has switched its sensor off.
+    er.async_get(hass).async_update_entity("sensor.pump_power", disabled_by=er.RegistryEntryDisabler.USER)
+    form = await options(hass, entry)
+    assert offered(form) == [("Load, as an individual device: Pump", True)]
+    await take_what_is_ticked(hass, form)
+    assert await devices_of(hass) == [BOILER_DEVICE, {"stat_consumption": "sensor.pump_energy_today", "name": "Pump"}]
+    assert (await options(hass, entry))["reason"] == "energy_complete"
+
+
+async def test_a_load_whose_plug_counts_already_is_not_ticked(
+    hass: HomeAssistant, read: Read, dashboard: Dashboard
+) -> None:
+    plug = MockConfigEntry(domain="plug")
+    plug.add_to_hass(hass)
+    device = dr.async_get(hass).async_get_or_create(config_entry_id=plug.entry_id, identifiers={("plug", "1")})
+    registry = er.async_get(hass)
+    for domain, name in (("switch", "plug"), ("sensor", "plug_energy")):
+        registry.async_get_or_create(
+            domain, "plug", name, config_entry=plug, device_id=device.id, suggested_object_id=name
+        )
+    await dashboard(LOW, NORMAL, GAS)
+    manager = await async_get_manager(hass)
+    await manager.async_update(
+        {  # type: ignore[typeddict-item]  # the rest stays as it is
+            "device_consumption": [{"stat_consumption": "sensor.plug_energy"}, {"stat_consumption": "sensor.fridge"}]
+        }
+    )
+    entry = await read()
+    add_load(
+        hass, entry, "01PLUG", "Washer", {"kind": "relay", "entity_id": "switch.plug", "power_w": 2000.0, "rank": 1}
+    )
+    await hass.async_block_till_done()
+    form = await options(hass, entry)
+    assert offered(form) == [("Load, as an individual device: Washer", False)]
+    assert "already has sensor.plug_energy:" in said(form, "options")
 
 
 async def test_power_that_is_there_already_is_not_there_twice(

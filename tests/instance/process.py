@@ -28,6 +28,7 @@ SWITCH = """
         unique_id: {name}
         turn_on: []
         turn_off: []"""
+_SUM_UP = "sum_up"
 INTEGRATIONS = ("config", "energy", "frontend", "history", "logbook", "recorder", "usb")
 LOGGER = """
 logger:
@@ -72,7 +73,13 @@ class HomeAssistant:
     """One Home Assistant on one configuration folder, reachable from this machine only."""
 
     def __init__(
-        self, folder: Path, *, place: Place = NETHERLANDS, port: int = 0, switches: Iterable[str] = ()
+        self,
+        folder: Path,
+        *,
+        place: Place = NETHERLANDS,
+        port: int = 0,
+        switches: Iterable[str] = (),
+        sums_up: bool = False,
     ) -> None:
         """Say what it will be; nothing is written or started yet.
 
@@ -81,9 +88,11 @@ class HomeAssistant:
             place: where the house stands.
             port: the wished TCP port, 0 any free one.
             switches: names of switches that are there besides.
+            sums_up: whether the recorder can be told to sum up (`sum_up`).
         """
         self.folder = folder
         self.place = place
+        self._sums_up = sums_up
         self._switches = tuple(switches)
         self.port = free_port(port)
         self._output = folder / "output.log"
@@ -179,9 +188,15 @@ class HomeAssistant:
     def _write_configuration(self) -> None:
         storage = self.folder / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
-        integration = self.folder / "custom_components"
-        if not integration.is_symlink():
-            integration.symlink_to(ROOT / "custom_components")
+        integrations = self.folder / "custom_components"
+        if self._sums_up:
+            integrations.mkdir(exist_ok=True)
+            # Without it those beside the working directory are found.
+            (integrations / "__init__.py").touch()
+            _link(integrations / "p1meter", ROOT / "custom_components" / "p1meter")
+            _link(integrations / _SUM_UP, ROOT / "tests" / "instance" / _SUM_UP)
+        else:
+            _link(integrations, ROOT / "custom_components")
         home = {
             "name": "Demo",
             "country": self.place.country,
@@ -194,6 +209,8 @@ class HomeAssistant:
         }
         lines = ["homeassistant:", *(f"  {key}: {value}" for key, value in home.items())]
         lines += [f"{name}:" for name in INTEGRATIONS]
+        if self._sums_up:
+            lines.append(f"{_SUM_UP}:")
         if self._switches:
             lines += ["template:", "  - switch:" + "".join(SWITCH.format(name=name) for name in self._switches)]
         lines += ["automation: !include automations.yaml", LOGGER]
@@ -217,6 +234,11 @@ class HomeAssistant:
             "error_message": None,
         }
         _store(storage, "http", 3, {"yaml_migration_done": True, "pending": None, "stable": http})
+
+
+def _link(link: Path, to: Path) -> None:
+    if not link.is_symlink():
+        link.symlink_to(to)
 
 
 def _store(storage: Path, key: str, version: int, data: Mapping[str, Any]) -> None:

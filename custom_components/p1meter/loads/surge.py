@@ -16,8 +16,7 @@ _HOURS: Final = 24
 _COOKS_W: Final = 3500.0
 _ASLEEP_W: Final = 750.0
 _LESS_SURE: Final = 0.95
-# After so many days of seeing it something is expected of a house: for the rest of its first day that it may cook at any
-# hour.
+# From then on something is expected of a house: for the rest of its first day, that it may cook at any hour.
 _FIRST_HOURS: Final = 0.25
 # Where a house draws more of its target than this, the target is lost with the loads and without them.
 _LOST: Final = 2.0

@@ -1,0 +1,97 @@
+"""The part of the options dialog about hours without Home Assistant, or with a silent meter."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.components.recorder.const import DOMAIN as RECORDER
+from homeassistant.core import callback
+from homeassistant.helpers.selector import BooleanSelector, SelectOptionDict, Selector
+from homeassistant.util import dt as dt_util
+import probatio as vol
+
+from .const import CONF_SPREAD_GAPS
+from .fields import tick_list
+from .gap_filling import LISTED, async_choose, async_find, totals
+from .history_labels import name_of, number, span
+from .known import reader_of
+from .take_over_flow import TakeOverFlow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from homeassistant.config_entries import ConfigFlowResult
+
+    from .memory import Filled, Memory
+    from .store import MeterStore
+
+CONF_GAPS: Final = "gaps"
+CONF_SPREAD_NEW: Final = "spread_new"
+
+# More than that nobody looks through; the newest count.
+_MOST_LISTED: Final = 100
+
+
+class GapsFlow(TakeOverFlow):
+    """Spreads what was used in a gap over its hours, and takes that back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gaps: dict[str, list[Filled]] = {}
+
+    async def async_step_gaps(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the gaps of the last year; those that are ticked are spread evenly."""
+        store = self._store_of_past()
+        if store is None:
+            return self.async_abort(reason="past_not_at_hand")
+        since = self.config_entry.options.get(CONF_SPREAD_GAPS)
+        if user_input is not None:
+            ticked = user_input.get(CONF_GAPS, ())
+            chosen = [
+                filled._replace(spread=gap in ticked)
+                for gap, all_filled in self._gaps.items()
+                for filled in all_filled
+                if filled.spread is not (gap in ticked)
+            ]
+            await async_choose(self.hass, self.config_entry.entry_id, store, chosen)
+            wanted = since or dt_util.utcnow().isoformat() if user_input[CONF_SPREAD_NEW] else None
+            return self._save({CONF_SPREAD_GAPS}, {CONF_SPREAD_GAPS: wanted})
+        self._gaps = await self._async_gaps(store.memory)
+        fields: dict[Any, Selector[Any]] = {}
+        if self._gaps:
+            options = [SelectOptionDict(value=gap, label=self._label_of_gap(of)) for gap, of in self._gaps.items()]
+            fields[vol.Required(CONF_GAPS, default=[])] = tick_list(options)
+        fields[vol.Required(CONF_SPREAD_NEW)] = BooleanSelector()
+        shown = {
+            CONF_GAPS: [gap for gap, all_filled in self._gaps.items() if any(filled.spread for filled in all_filled)],
+            CONF_SPREAD_NEW: since is not None,
+        }
+        return self.async_show_form(
+            step_id="gaps",
+            data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), shown),
+            last_step=True,
+        )
+
+    @callback
+    def _store_of_past(self) -> MeterStore | None:
+        """Return what is known of the meter; None: it is not set up, or nothing is recorded here."""
+        reader = reader_of(self.config_entry)
+        return None if reader is None or RECORDER not in self.hass.config.components else reader.store
+
+    async def _async_gaps(self, memory: Memory) -> dict[str, list[Filled]]:
+        """Return the gaps, the newest first, those of several totals together; what stands for each in the dialog."""
+        since = dt_util.utcnow() - LISTED
+        found = await async_find(self.hass, self.config_entry.entry_id, memory, dict.fromkeys(totals(memory), since))
+        known = [filled for filled in memory.filled if filled.gap.end > since.timestamp()]
+        gaps: dict[str, list[Filled]] = {}
+        for filled in sorted([*found.gaps, *known], key=lambda filled: filled.gap.before, reverse=True):
+            gaps.setdefault(f"{filled.gap.before:.0f}-{filled.gap.after:.0f}", []).append(filled)
+        return dict(list(gaps.items())[:_MOST_LISTED])
+
+    @callback
+    def _label_of_gap(self, of_totals: Sequence[Filled]) -> str:
+        begin = dt_util.utc_from_timestamp(min(filled.gap.begin for filled in of_totals))
+        end = dt_util.utc_from_timestamp(max(filled.gap.end for filled in of_totals))
+        grown = [
+            f"{name_of(self.hass, self.config_entry.entry_id, filled.slot)} {number(filled.gap.grown)} {filled.unit}"
+            for filled in of_totals
+        ]
+        return f"{span(begin, end)}: {', '.join(grown)}"

@@ -1,0 +1,16 @@
+"""The part of the options dialog about the past: files of it, what another integration has recorded, gaps, joints."""
+
+from typing import TYPE_CHECKING, Any
+
+from .joints_flow import JointsFlow
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigFlowResult
+
+
+class HistoryFlow(JointsFlow):
+    """Offers what can be done about the history of a meter."""
+
+    async def async_step_history(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show what can be done."""
+        return self.async_show_menu(step_id="history", menu_options=["import", "take_over", "gaps", "joints"])

@@ -1,0 +1,41 @@
+"""What moments, numbers and totals are called in the dialogs about the past."""
+
+from typing import TYPE_CHECKING
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def moment(at: datetime) -> str:
+    """Return a moment as the clock on the wall shows it: `2026-11-21 14:03`."""
+    return f"{dt_util.as_local(at):%Y-%m-%d %H:%M}"
+
+
+def span(begin: datetime, end: datetime) -> str:
+    """Return what lies between two moments, and how long that is: `14:20`, `19:10` and `4:50 h`, with the day."""
+    until = moment(end)
+    if until.startswith(moment(begin)[:10]):
+        until = until[11:]
+    hours, minutes = divmod(round((end - begin).total_seconds() / 60), 60)
+    return f"{moment(begin)} – {until} ({hours}:{minutes:02} h)"  # noqa: RUF001 (a span of time is written with a dash)
+
+
+def number(value: float) -> str:
+    """Return a reading, or what was used, without digits that say nothing: `5001.2`."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+@callback
+def name_of(hass: HomeAssistant, entry_id: str, slot: str) -> str:
+    """Return what a person calls the sensor of a slot."""
+    registry = er.async_get(hass)
+    entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{entry_id}_{slot}")
+    entity = None if entity_id is None else registry.async_get(entity_id)
+    return slot if entity is None else entity.name or entity.original_name or entity.entity_id
