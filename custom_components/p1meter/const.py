@@ -56,12 +56,21 @@ CONF_HISTORY: Final = "include_history"
 """True: the closing values of past months become sensors too."""
 CONF_REGISTERS: Final = "registers"
 """Registers that the person has made: a list of what `own.OwnRegister.to_json` gives."""
+CONF_SPREAD_GAPS: Final = "spread_gaps"
+"""Since when, ISO 8601, what grew in a gap is spread over its hours; absent: it is left as it came."""
+CONF_REPORTING: Final = "reporting"
+"""How often states are written, a `reporting.Policy`; absent: balanced."""
+CONF_NUMBERS: Final = "reporting_numbers"
+"""The numbers of the policy `own`, as `reporting.Numbers` has them; absent: those of balanced."""
 
 ISSUE_METER_REPLACED: Final = "meter_replaced"
 ISSUE_NO_TELEGRAMS: Final = "no_telegrams"
 
 PROBED: HassKey[dict[str, Telegram]] = HassKey("p1meter_probed")
 """By port, the telegram that the config flow has just seen there: set-up takes it out and knows the meter at once."""
+
+FREED: HassKey[dict[str, str]] = HassKey("p1meter_freed")
+"""By port, the id of the config entry that was switched off to free it: set-up takes it out and remembers it."""
 
 
 def issue_id(kind: str, entry_id: str) -> str:

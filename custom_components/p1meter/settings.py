@@ -15,9 +15,11 @@ from .const import (
     CONF_LINE,
     CONF_MAX_BAUD,
     CONF_NEEDS_BCC,
+    CONF_NUMBERS,
     CONF_OFFSET,
     CONF_QUERY,
     CONF_REGISTERS,
+    CONF_REPORTING,
     CONF_REQUEST,
     CONF_REQUEST_ACTIVE_LOW,
     CONF_REQUEST_AWAITED,
@@ -29,6 +31,7 @@ from .const import (
 from .link import LineSettings
 from .meter import DecryptionKeys, OpticalSettings
 from .own import OwnRegister
+from .reporting import BALANCED, Numbers, Policy, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +81,7 @@ class Settings:
         request: what drives the data-request line; None: nothing.
         include_history: whether closing values of past months become sensors.
         registers: what the person wants shown besides what p1meter knows.
+        reporting: what is worth a state; None: every change is.
     """
 
     port: str
@@ -89,6 +93,7 @@ class Settings:
     request: RequestSettings | None = None
     include_history: bool = False
     registers: tuple[OwnRegister, ...] = ()
+    reporting: Numbers | None = BALANCED
 
     @classmethod
     def of(cls, data: Mapping[str, Any], options: Mapping[str, Any]) -> Self:
@@ -103,6 +108,9 @@ class Settings:
             request=_request_of(options),
             include_history=options.get(CONF_HISTORY, False),
             registers=tuple(map(OwnRegister.from_json, options.get(CONF_REGISTERS, ()))),
+            reporting=numbers_of(
+                Policy(options.get(CONF_REPORTING, Policy.BALANCED)), Numbers(**options.get(CONF_NUMBERS, {}))
+            ),
         )
 
 

@@ -67,9 +67,10 @@ async def test_only_what_applies_is_in_the_menu(
 ) -> None:
     menu = await cogwheel(hass, entry)
     assert menu["type"] is FlowResultType.MENU
-    assert menu["menu_options"] == ["energy", "connection", "registers", "loads", "data"]
+    rest = ["reporting", "registers", "loads", "data", "history"]
+    assert menu["menu_options"] == ["energy", "connection", *rest]
     assert "stays as it is" in said(menu, "options")
-    assert (await cogwheel(hass, optical_entry))["menu_options"] == ["energy", "optical", "registers", "loads", "data"]
+    assert (await cogwheel(hass, optical_entry))["menu_options"] == ["energy", "optical", *rest]
 
 
 @pytest.mark.parametrize("language", ["en", "nl", "fr", "de"])

@@ -23,6 +23,7 @@ class Weather:
     """What the sky does, and how long the heating burns.
 
     Durations are the medians of log-normal ones, in seconds; a transmission is the share of the clear sky's light.
+    `ragged` is how much the light wavers from second to second where the clouds are not of one piece, as a share.
     """
 
     day_of_year: int
@@ -30,6 +31,8 @@ class Weather:
     cloud: float
     transmission: tuple[float, float]
     heating: int  # burning seconds in each hour of the day
+    ragged: float = 0.0
+    heat_pump: bool = False  # on L3, in place of the gas
 
 
 WEATHERS = {
@@ -37,6 +40,8 @@ WEATHERS = {
     "broken": Weather(day_of_year=110, clear=200, cloud=140, transmission=(0.18, 0.6), heating=540),
     "overcast": Weather(day_of_year=110, clear=10, cloud=600, transmission=(0.1, 0.5), heating=840),
     "winter": Weather(day_of_year=350, clear=900, cloud=900, transmission=(0.1, 0.5), heating=2_100),
+    "ragged": Weather(110, clear=90, cloud=70, transmission=(0.18, 0.7), heating=540, ragged=0.04),
+    "frost": Weather(20, clear=900, cloud=900, transmission=(0.1, 0.5), heating=0, ragged=0.02, heat_pump=True),
 }
 
 
@@ -71,6 +76,8 @@ def day(seed: int, number: int, weather: str | None = None) -> Day:
     _living(rng, l1, l2)
     _taps(rng, gas, water)
     _heating(rng, gas, sky.heating)
+    if sky.heat_pump:
+        _heat_pump(rng, l3)
     sun = _roof(rng, sky)
     phases = tuple(
         array("i", (load - light // 3 for load, light in zip(line, sun, strict=True))) for line in (l1, l2, l3)
@@ -159,6 +166,23 @@ def _heating(rng: Random, gas: Line, burning: int) -> None:
         _run(gas, hour * _HOUR + rng.uniform(0, 900), burning * rng.uniform(0.8, 1.2), 220)
 
 
+def _heat_pump(rng: Random, line: Line) -> None:
+    """A compressor that is told another speed every few minutes, wavers by half a percent, and thaws now and then."""
+    second = 0
+    watts = wanted = rng.uniform(1_000, 2_000)
+    while second < SECONDS:
+        _run(line, second, 240, 180)  # it thaws
+        start = second + 240
+        second = start + rng.randint(2_700, 6_000)
+        changes = start
+        for now in range(start, min(second, SECONDS)):
+            if now >= changes:
+                wanted = min(max(wanted + rng.gauss(0, 120), 800), 2_200)
+                changes = now + rng.randint(60, 480)
+            watts += (wanted - watts) / 20
+            line[now] += round(watts * min((now - start + 1) / 90, 1) * rng.gauss(1, 0.005))
+
+
 @lru_cache(maxsize=4)
 def _clear_sky(day_of_year: int) -> tuple[float, ...]:
     """What 6 kWp on a 35 degrees roof at 52 degrees north give under a clear sky, W, for each second of local time."""
@@ -184,4 +208,16 @@ def _roof(rng: Random, sky: Weather) -> Line:
         light += [before + (after - before) * step / edge for step in range(edge)]
         light += [after] * int(rng.lognormvariate(log(sky.cloud if cloudy else sky.clear), 0.9))
         before, cloudy = after, not cloudy
+    if sky.ragged:
+        light = _torn(rng, light[:SECONDS], sky.ragged)
     return [min(int(power * share), 5_000) for power, share in zip(clear_sky, light, strict=False)]
+
+
+def _torn(rng: Random, light: list[float], share: float) -> list[float]:
+    """Let the light waver with a memory of half a minute, as softly as a whole roof lets it."""
+    cloud, roof, torn = 0.0, 0.0, []
+    for one in light:
+        cloud = 0.97 * cloud + rng.gauss(0, 0.25 * share)
+        roof += (cloud - roof) / 5
+        torn.append(one * (1 + roof))
+    return torn

@@ -86,6 +86,7 @@ class _Week:
 
     def __init__(self, seed: int, tariff: Tariff, weather: str | None) -> None:
         self.tariff = tariff
+        self.counted = lru_cache(maxsize=16)(self.count)  # the meters on the M-Bus are read every five minutes
         self.days = tuple(day(seed, number, weather) for number in range(7))
         self.before = [_NOTHING]  # at the beginning of each hour since Monday
         self.quarters: list[int] = []  # imported in each, in watt-seconds
@@ -221,7 +222,7 @@ class Household:
         if local.dst():  # the clock on the wall has skipped an hour of a Sunday, which nobody lived
             skipped = EPOCH + timedelta(days=6, hours=2)
             counted = counted.plus(self._week.count(skipped, 2 * _HOUR, 3 * _HOUR), -1)
-        return counted.plus(self._week.count(local, local.hour * _HOUR, local.hour * _HOUR + within))
+        return counted.plus(self._week.counted(local, local.hour * _HOUR, local.hour * _HOUR + within))
 
     def history(self, days: int) -> Iterator[tuple[datetime, dict[str, Decimal]]]:
         """The readings at each full hour of the last `days` days until now, oldest first.
