@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from homeassistant.const import CONF_PORT, Platform
 from homeassistant.helpers import config_validation as cv
 
-from . import actions, devices, joints, late_hours
-from .const import DOMAIN, PROBED
+from . import actions, devices, gap_filling, history_import, joints, late_hours, taking_over
+from .const import DOMAIN, FREED, PROBED
 from .coordinator import MeterCoordinator, P1MeterConfigEntry
 from .load_manager import async_remove_loads, async_start_loads
 from .load_renames import async_follow_renames
-from .store import MeterStore
+from .store import async_store_of
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -44,11 +44,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
         ConfigEntryNotReady: the meter was never read, and its port cannot be opened or says nothing.
         ConfigEntryAuthFailed: the meter was never read, and its key does not fit.
     """
-    store = MeterStore(hass, entry.entry_id)
+    store = async_store_of(hass, entry.entry_id)
     await store.async_load()
     coordinator = entry.runtime_data = MeterCoordinator(hass, entry, store)
     if (probed := hass.data.get(PROBED, {}).pop(entry.data[CONF_PORT], None)) is not None:
         coordinator.learn(probed)
+    if (freed := hass.data.get(FREED, {}).pop(entry.data[CONF_PORT], None)) is not None:
+        store.memory.switched_off.append(freed)
     await coordinator.sinks.async_start()
     if store.memory.ident is None:
         await coordinator.async_first_telegram()
@@ -56,9 +58,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
         coordinator.start()
     devices.async_register(hass, entry, store.memory)
     coordinator.named_after = store.memory.profile
+    if failed := await taking_over.async_complete(hass, entry, store):
+        coordinator.issues.show("take_over_failed", entities=taking_over.names(hass, entry, failed))
     await async_start_loads(hass, coordinator, store)
     await hass.config_entries.async_forward_entry_setups(entry, _PLATFORMS)
+    # First of all: the sums are not what the others take them for before it has shifted them.
+    history_import.async_keep(hass, entry, store)
     joints.async_keep(hass, entry, store)
+    # Before the late hours: they need the rows of the hours that it fills.
+    gap_filling.async_keep(hass, entry, store)
     late_hours.async_keep(hass, entry, store)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     # What was changed since the beginning nobody has heard of.
@@ -80,9 +88,12 @@ async def async_remove_config_entry_device(
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> None:
-    """Let the loads go, and forget what was learned of the meter."""
+    """Let the loads go, give other integrations their places back, and forget what was learned of the meter."""
     await async_remove_loads(hass, entry.entry_id)
-    await MeterStore(hass, entry.entry_id).async_remove()
+    store = async_store_of(hass, entry.entry_id)
+    await store.async_load()
+    await taking_over.async_leave(hass, entry, store)
+    await store.async_remove()
 
 
 async def _async_reload(hass: HomeAssistant, entry: P1MeterConfigEntry) -> None:

@@ -5,13 +5,14 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 
 from .archive import Problems
 from .archive.series import Gap, Hour, Series, Stretch
-from .history_import import Found, async_write
+from .history_import import Found, async_why_not, async_write
 from .meter import REGISTERS
-from .recorded import read_metadata, read_rows
+from .recorded import read_metadata, read_rows, sensor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +35,8 @@ async def async_copy(
 ) -> list[RegisterResult]:
     """Copy the hours that ours does not have; return what has become of each total. To do so again changes nothing.
 
+    A sensor of ours that is disabled is enabled, so that it goes on from there. One that is not recorded is left out.
+
     Raises:
         NotWrittenError: the recorder did not do it.
     """
@@ -43,7 +46,12 @@ async def async_copy(
         for one in chosen
         if REGISTERS[memory.slots[one.pair.slot].key].role == "total"
     }
-    series = await get_instance(hass).async_add_executor_job(_read, hass, wanted)
+    registry = er.async_get(hass)
+    for slot in wanted:
+        if (ours := sensor_of(hass, entry.entry_id, slot)) is not None and ours.disabled:
+            registry.async_update_entity(ours.entity_id, disabled_by=None)
+    found = await get_instance(hass).async_add_executor_job(_read, hass, wanted)
+    series = {slot: one for slot, one in found.items() if await async_why_not(hass, entry.entry_id, slot, one) is None}
     return await async_write(hass, entry, Found(None, series, [], Problems()), overwrite=False)
 
 

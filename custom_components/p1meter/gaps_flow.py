@@ -48,6 +48,8 @@ class GapsFlow(TakeOverFlow):
             chosen = [
                 filled._replace(spread=gap in ticked)
                 for gap, all_filled in self._gaps.items()
+                # Of a gap some totals may be spread: who changes something else does not mean the others.
+                if (gap in ticked) is not _is_spread(all_filled)
                 for filled in all_filled
                 if filled.spread is not (gap in ticked)
             ]
@@ -61,7 +63,7 @@ class GapsFlow(TakeOverFlow):
             fields[vol.Required(CONF_GAPS, default=[])] = tick_list(options)
         fields[vol.Required(CONF_SPREAD_NEW)] = BooleanSelector()
         shown = {
-            CONF_GAPS: [gap for gap, all_filled in self._gaps.items() if any(filled.spread for filled in all_filled)],
+            CONF_GAPS: [gap for gap, all_filled in self._gaps.items() if _is_spread(all_filled)],
             CONF_SPREAD_NEW: since is not None,
         }
         return self.async_show_form(
@@ -95,3 +97,8 @@ class GapsFlow(TakeOverFlow):
             for filled in of_totals
         ]
         return f"{span(begin, end)}: {', '.join(grown)}"
+
+
+def _is_spread(of_totals: Sequence[Filled]) -> bool:
+    """Return whether a gap is shown as spread: some total in it is."""
+    return any(filled.spread for filled in of_totals)

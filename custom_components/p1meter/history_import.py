@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Final, Literal
 from homeassistant.components.recorder.entity_options import is_entity_recorded
 from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
 from homeassistant.components.recorder.statistics import async_import_statistics
-from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, Platform
+from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
 from .archive import collect, open_history, readings_of
-from .const import DOMAIN
 from .gap_filling import async_give_way, spread_hours
 from .memory import slot_id
 from .merging import (
@@ -51,6 +49,7 @@ from .recorded import (
     metadata_of,
     read_metadata,
     read_rows,
+    sensor_of,
 )
 from .roles import ELECTRICITY, is_of
 from .sensor import unit_and_factor
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from homeassistant.config_entries import ConfigEntry
+    from homeassistant.helpers import entity_registry as er
 
     from .archive import History, HistoryFile, Problems, Series
     from .archive.past import Dated, HistoryKind
@@ -333,7 +333,7 @@ async def _found(
     for total, parts in TOTALS.items():
         slots = [slot for part in parts if (slot := slot_id(ELECTRICITY, part)) in by_slot]
         total_slot = slot_id(ELECTRICITY, total)
-        if total_slot not in by_slot and len(slots) > 1 and _entity(hass, entry_id, total_slot) is not None:
+        if total_slot not in by_slot and len(slots) > 1 and sensor_of(hass, entry_id, total_slot) is not None:
             by_slot[total_slot] = [total_of(total, [by_slot[slot][0] for slot in slots])]
     for slot, all_series in by_slot.items():
         series, *others = sorted(all_series, key=lambda one: one.rows[0].start)
@@ -345,7 +345,7 @@ async def _found(
                 left_out.append(LeftOut(ended.key, "no_sensor", None, ended))
             else:
                 series = joined
-        why = await _why_not(hass, entry_id, slot, series)
+        why = await async_why_not(hass, entry_id, slot, series)
         if why is None:
             found[slot] = series
         else:
@@ -372,9 +372,9 @@ def _slot_of(meter: MeterCoordinator, key: str, meters: _Meters) -> str | None:
     return None if role is None else slot_id(role, register)
 
 
-async def _why_not(hass: HomeAssistant, entry_id: str, slot: str, series: Series) -> WhyNot | None:
+async def async_why_not(hass: HomeAssistant, entry_id: str, slot: str, series: Series) -> WhyNot | None:
     """Return why a register cannot be imported; None: it can."""
-    entity = _entity(hass, entry_id, slot)
+    entity = sensor_of(hass, entry_id, slot)
     if entity is None:
         return "no_sensor"
     if entity.disabled:
@@ -384,14 +384,6 @@ async def _why_not(hass: HomeAssistant, entry_id: str, slot: str, series: Series
     register = _Register(hass, entity, is_waiting=False, made_up=frozenset())
     metadata = await get_instance(hass).async_add_executor_job(register.metadata)
     return "unit" if _factor(metadata, series) is None else None
-
-
-@callback
-def _entity(hass: HomeAssistant, entry_id: str, slot: str) -> er.RegistryEntry | None:
-    """Return the sensor of a slot, also if it is disabled."""
-    registry = er.async_get(hass)
-    entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{entry_id}_{slot}")
-    return None if entity_id is None else registry.async_get(entity_id)
 
 
 def _factor(metadata: StatisticMetaData, series: Series) -> float | None:
@@ -559,7 +551,7 @@ class _Keeper:
     @callback
     def register(self, slot: str) -> _Register | None:
         """Return the statistics of a slot; None: it has no sensor."""
-        entity = _entity(self._hass, self._entry_id, slot)
+        entity = sensor_of(self._hass, self._entry_id, slot)
         is_waiting = any(seam.slot == slot and seam.first is None for seam in self._store.memory.seams)
         made_up = spread_hours(self._store.memory, slot)
         return None if entity is None else _Register(self._hass, entity, is_waiting=is_waiting, made_up=made_up)

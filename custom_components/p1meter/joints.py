@@ -25,6 +25,7 @@ from .recorded import (
     read_metadata,
     read_rows,
     read_states,
+    sensor_of,
     total_of,
 )
 
@@ -137,9 +138,11 @@ class _Keeper:
     async def _apply(self, slot: str, joints: Sequence[Joint]) -> dict[Joint, Replacement | None]:
         """Take the joints of one total out; return those that are settled, and what was taken out for them."""
         entity = total_of(self._hass, self._entry_id, slot)
-        if entity is None:
-            return dict.fromkeys(joints)
         now = dt_util.utcnow()
+        if entity is None:
+            # It may be enabled again: then the recorder goes on from the old meter's reading, if it has one.
+            is_recorded = await self._async_is_recorded(slot)
+            return dict.fromkeys(one for one in joints if not is_recorded or now - one.at > _GIVEN_UP_AFTER)
         since = min(joint.at for joint in joints)
         history = await self._read(entity.entity_id, since)
         if history is None:
@@ -164,6 +167,15 @@ class _Keeper:
                 _LOGGER.info("No statistics of the new meter came for %s", entity.entity_id)
                 settled[joint] = None
         return settled
+
+    async def _async_is_recorded(self, slot: str) -> bool:
+        """Return whether there are statistics of a total, also while its sensor is disabled."""
+        entity = sensor_of(self._hass, self._entry_id, slot)
+        recorder = get_instance(self._hass)
+        return (
+            entity is not None
+            and await recorder.async_add_executor_job(read_metadata, self._hass, entity.entity_id) is not None
+        )
 
     async def _read(self, entity_id: str, since: datetime) -> _History | None:
         return await get_instance(self._hass).async_add_executor_job(_history, self._hass, entity_id, since)

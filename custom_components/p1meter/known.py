@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from homeassistant.config_entries import ConfigEntryState
 
-from .store import MeterStore
+from .store import async_store_of
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -22,6 +22,6 @@ async def async_memory(hass: HomeAssistant, entry: P1MeterConfigEntry) -> Memory
     """Return what was learned of the meter, now or in the past."""
     if (reader := reader_of(entry)) is not None:
         return reader.memory
-    store = MeterStore(hass, entry.entry_id)
+    store = async_store_of(hass, entry.entry_id)
     await store.async_load()
     return store.memory

@@ -34,12 +34,12 @@ from .const import (
     CONF_START_BAUD,
     CONF_WAKE_UP,
 )
-from .data_flow import DataFlow
 from .energy_dashboard import EnergyDashboardError, async_apply, async_proposal, async_sources
 from .fields import dropdown, number_box
 from .link import has_line_settings
 from .meter import OpticalSettings
 from .pins import CONF_PIN, async_pins, chip_and_line, pin_of
+from .reporting_flow import ReportingFlow
 from .settings import optical_of
 from .words import async_words
 
@@ -79,7 +79,7 @@ _DIALOGUE_KEYS: Final = (CONF_ADDRESS, CONF_QUERY, CONF_START_BAUD, CONF_MAX_BAU
 _OPTICAL_KEYS: Final = frozenset({CONF_INTERVAL, CONF_OFFSET, CONF_HISTORY, *_DIALOGUE_KEYS})
 
 
-class P1MeterOptionsFlow(DataFlow):
+class P1MeterOptionsFlow(ReportingFlow):
     """Offers what can be chosen for a meter; what stays as it is by default is not kept."""
 
     def __init__(self) -> None:
@@ -89,9 +89,11 @@ class P1MeterOptionsFlow(DataFlow):
     async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the menu; right after the meter was added only the Energy dashboard is of interest."""
         if self.context.get(_AFTER_SETUP) or self._takes_over():
-            return await self.async_step_energy()
+            return await self.async_take_over_before(self.async_step_energy)
         kind = "optical" if self.config_entry.data.get(CONF_ASKED) else "connection"
-        return self.async_show_menu(step_id="init", menu_options=["energy", kind, "registers", "loads", "data"])
+        return self.async_show_menu(
+            step_id="init", menu_options=["energy", kind, "reporting", "registers", "loads", "data", "history"]
+        )
 
     @callback
     def _takes_over(self) -> bool:
@@ -149,7 +151,7 @@ class P1MeterOptionsFlow(DataFlow):
     async def _async_label(self, source: Source) -> str:
         """Return what a source is called: `Electricity: Import low tariff, Export low tariff`, `Gas: Gas meter`."""
         kinds = await async_words(self.hass, "source")
-        names = [self._name(entity, of_device=source.kind != "grid") for entity in source.entities]
+        names = dict.fromkeys(self._name(entity, of_device=source.kind != "grid") for entity in source.entities)
         return f"{kinds[source.kind]}: {', '.join(names)}"
 
     def _name(self, entity: er.RegistryEntry, *, of_device: bool) -> str:

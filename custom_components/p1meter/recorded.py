@@ -159,11 +159,17 @@ def in_unit_of(metadata: StatisticMetaData, value: float, unit: str | None) -> f
 
 
 @callback
-def total_of(hass: HomeAssistant, entry_id: str, slot: str) -> er.RegistryEntry | None:
-    """Return the sensor of a slot, which a person may have renamed; None: there is none, or it is disabled."""
+def sensor_of(hass: HomeAssistant, entry_id: str, slot: str) -> er.RegistryEntry | None:
+    """Return the sensor of a slot, which a person may have renamed or disabled; None: there is none."""
     registry = er.async_get(hass)
     entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{entry_id}_{slot}")
-    entity = None if entity_id is None else registry.async_get(entity_id)
+    return None if entity_id is None else registry.async_get(entity_id)
+
+
+@callback
+def total_of(hass: HomeAssistant, entry_id: str, slot: str) -> er.RegistryEntry | None:
+    """Return the sensor of a slot; None: there is none, or it is disabled."""
+    entity = sensor_of(hass, entry_id, slot)
     return None if entity is None or entity.disabled else entity
 
 

@@ -4,7 +4,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.json import json_dumps
 from homeassistant.helpers.storage import Store
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.json import json_loads_object
 
 from .const import DOMAIN
 from .memory import Memory
@@ -16,6 +19,22 @@ _VERSION: Final = 1
 # Seconds. New things are worth a write soon; totals are only kept to notice a fall, and flash memory wears.
 _SOON: Final = 10
 _LATER: Final = 3600
+
+_STORES: HassKey[dict[str, MeterStore]] = HassKey(f"{DOMAIN}_stores")
+"""By the id of the config entry."""
+
+
+@callback
+def async_store_of(hass: HomeAssistant, entry_id: str) -> MeterStore:
+    """Return the store of a config entry, the same one however often the entry is set up.
+
+    Who changes statistics may be at it while the entry is set up anew: two stores would each overwrite what the other
+    has learned, and each have a lock of its own.
+    """
+    stores = hass.data.setdefault(_STORES, {})
+    if entry_id not in stores:
+        stores[entry_id] = MeterStore(hass, entry_id)
+    return stores[entry_id]
 
 
 class MeterStore:
@@ -29,13 +48,23 @@ class MeterStore:
         self.statistics = asyncio.Lock()
         """Held by who changes the recorder's statistics: what one has read must not change before it writes."""
         self._store: Store[dict[str, Any]] = Store(hass, _VERSION, f"{DOMAIN}.{entry_id}")
+        self._hass = hass
+        self._entry_id = entry_id
+        self._loading = asyncio.Lock()
+        self._is_loaded = False
         self._soon = False
         self._waiting = False
 
     async def async_load(self) -> None:
-        """Fill the memory with what was saved, if anything was."""
-        if (data := await self._store.async_load()) is not None:
-            self.memory = Memory.from_json(data)
+        """Fill the memory with what was saved, if anything was; the first time. Later it is what it has become."""
+        async with self._loading:
+            if self._is_loaded:
+                # As it would be read: who takes up the loads gets lists for tuples, and texts for keys.
+                self.memory.loads = dict(json_loads_object(json_dumps(self.memory.loads)))
+                return
+            if (data := await self._store.async_load()) is not None:
+                self.memory = Memory.from_json(data)
+            self._is_loaded = True
 
     async def async_save(self) -> None:
         """Write the memory now."""
@@ -59,6 +88,7 @@ class MeterStore:
 
     async def async_remove(self) -> None:
         """Forget the meter."""
+        self._hass.data.get(_STORES, {}).pop(self._entry_id, None)
         await self._store.async_remove()
 
     def _data(self) -> dict[str, Any]:

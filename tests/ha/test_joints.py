@@ -235,10 +235,24 @@ async def test_a_renamed_entity_keeps_its_statistics(hass: HomeAssistant, house:
     assert await house.sums(GAS) == []
 
 
-async def test_a_disabled_entity_needs_no_joint(hass: HomeAssistant, house: House) -> None:
-    await replace_gas_meter(house, DOWN)
+async def test_a_disabled_entity_without_statistics_needs_no_joint(hass: HomeAssistant, house: House) -> None:
+    await house.pass_time(60)
+    await house.says(gas(house.clock, 51))
     er.async_get(hass).async_update_entity(GAS, disabled_by=er.RegistryEntryDisabler.USER)
     house.pending.append(Joint("gas_gas", house.clock.now))
+    await house.pass_time(300)
+    assert house.pending == []
+
+
+async def test_a_disabled_entity_may_come_back_and_its_joint_waits_for_that(hass: HomeAssistant, house: House) -> None:
+    await replace_gas_meter(house, DOWN)
+    er.async_get(hass).async_update_entity(GAS, disabled_by=er.RegistryEntryDisabler.USER)
+    joint = Joint("gas_gas", house.clock.now)
+    house.pending.append(joint)
+    await house.pass_time(300)
+    assert house.pending == [joint]
+    house.clock.tick(11 * 86_400)
+    house._summed_up = house.clock.now
     await house.pass_time(300)
     assert house.pending == []
 

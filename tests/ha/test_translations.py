@@ -167,7 +167,7 @@ def test_every_repair_is_explained() -> None:
         (r'translation_key="(\w+)"', {**ENGLISH["exceptions"], **ENGLISH["selector"], **ENTITIES}),
         (r'(?:AbortFlow\(|reason=)"(\w+)"', None),
         (r'(?<!next_)step_id="(\w+)"', None),
-        (r'progress_action="(\w+)"', ENGLISH["config"]["progress"]),
+        (r'progress_action="(\w+)"', {**ENGLISH["config"]["progress"], **ENGLISH["options"]["progress"]}),
     ],
 )
 def test_what_the_code_names_is_there(pattern: str, texts: dict[str, Any] | None) -> None:
