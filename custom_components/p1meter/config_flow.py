@@ -22,8 +22,9 @@ from homeassistant.config_entries import (
     OperationNotAllowed,
 )
 from homeassistant.const import CONF_PORT
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.data_entry_flow import AbortFlow, FlowResultType, UnknownFlow
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.selector import SerialPortSelector, TextSelector, TextSelectorConfig, TextSelectorType
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -60,6 +61,7 @@ from .settings import keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from homeassistant.config_entries import ConfigFlowContext
     from homeassistant.helpers.service_info.usb import UsbServiceInfo
@@ -87,6 +89,8 @@ _WRONG_KEYS = {
 _OTHER_WORDS_FOR_ADDRESSES = frozenset({ProbeVerdict.NOTHING, ProbeVerdict.NO_SIGNAL, ProbeVerdict.GARBAGE})
 _NOT_WHOLE = frozenset({Reason.CRC, Reason.TRUNCATED, Reason.OVERRUN, Reason.TIMEOUT})
 _SAMPLE_LENGTH = 60
+# Seconds that another integration stays unloaded for a dialog with which nobody goes on.
+_PATIENCE = 600
 
 _DISCOVERED: HassKey[dict[str, P1MeterConfigFlow]] = HassKey("p1meter_discovered")
 """By port, the flow that offers the cable there."""
@@ -112,6 +116,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         self._rival: PortUser | None = None
         self._freed: str | None = None
         self._closed = False
+        self._stop_waiting: CALLBACK_TYPE | None = None
 
     @staticmethod
     @callback
@@ -218,6 +223,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         next_step, self._errors, self._placeholders = await self._async_judge(task)
         if next_step == self._first_step:
             await self._async_set_up_again()
+        self._wait_for_person()
         if self._first_step == "discovery_confirm":
             # Perhaps nobody looks, who would go on.
             self.hass.async_create_task(self._async_go_on(), eager_start=False)
@@ -225,6 +231,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the key of a meter that encrypts, and listen again with it."""
+        self._wait_for_person()
         if user_input is not None:
             keys, self._errors = _read_keys(user_input)
             if keys is not None:
@@ -294,6 +301,8 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_remove(self) -> None:
         """Leave nothing behind when the dialog is closed: the port is free, the entry runs."""
         self._closed = True
+        if self._stop_waiting is not None:
+            self._stop_waiting()
         discovered = self.hass.data.get(_DISCOVERED, {})
         for port in [port for port, flow in discovered.items() if flow is self]:
             del discovered[port]
@@ -342,6 +351,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         """Begin to listen to the port."""
         # Not done before it is shown: a form's input would be given to the step that follows.
         self._task = self.hass.async_create_task(self._async_probe(plan), eager_start=False)
+        self._wait_for_person()
         return self._show_listening()
 
     @callback
@@ -412,6 +422,21 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         if is_unloaded and self._closed:
             await self.hass.config_entries.async_setup(entry_id)
         return entry_id if is_unloaded and not self._closed else None
+
+    @callback
+    def _wait_for_person(self) -> None:
+        """End the dialog if nobody goes on with it: it may be open in a tab that is not there any more."""
+        if self._stop_waiting is not None:
+            self._stop_waiting()
+            self._stop_waiting = None
+        if self._unloaded or self._freed:
+            job = HassJob(self._give_up, "Nobody goes on with the dialog", cancel_on_shutdown=True)
+            self._stop_waiting = async_call_later(self.hass, _PATIENCE, job)
+
+    @callback
+    def _give_up(self, _now: datetime) -> None:
+        self._stop_waiting = None
+        self.hass.config_entries.flow.async_abort(self.flow_id)
 
     async def _async_set_up_again(self) -> None:
         """Set the entries up that were unloaded to free the port."""

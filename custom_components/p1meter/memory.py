@@ -165,7 +165,8 @@ class Takeover(NamedTuple):
         left_disabled_by: who had disabled ours.
         unit: the unit that a person had chosen for the other entity.
         shown_in: the unit that it showed.
-        stage: `wanted`, `taken`, or `returning`.
+        stage: `wanted`, `taken`, `returning`, or `returned`: kept until Home Assistant has surely saved its registry.
+        returned: when it was given back, seconds since 1970.
     """
 
     slot: str
@@ -180,6 +181,7 @@ class Takeover(NamedTuple):
     unit: str | None
     shown_in: str | None
     stage: str = "wanted"
+    returned: float = 0.0
 
 
 @dataclass(slots=True)
@@ -274,6 +276,11 @@ class Memory:
             events=dict(data.get("events", {})),
             loads=dict(data.get("loads", {})),
         )
+
+    @property
+    def held(self) -> list[Takeover]:
+        """Those takeovers whose places are not given back."""
+        return [taken for taken in self.takeovers if taken.stage != "returned"]
 
     def keep_replacements(self, replacements: Iterable[Replacement]) -> None:
         """Keep these besides those that are known; the oldest go."""

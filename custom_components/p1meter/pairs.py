@@ -3,6 +3,7 @@
 What an entity of a known integration shows is in its unique id; of others its name says it, and what is measured. A
 total is believed only if what was last recorded of it leads up to our reading: so two tariffs, two meters, or a meter
 that was replaced are never mixed up. What has no total to prove it goes along with the totals of its group.
+A reading from long ago leads up to almost anything: such a pair is possible, and not sure.
 Pure: no clock of its own, nothing of Home Assistant.
 """
 
@@ -22,6 +23,11 @@ _NEARLY: Final = 0.1
 # More than a house can use or give in an hour: three phases of 80 A (kWh); a gas or water meter of a house (m³).
 _MOST_PER_HOUR: Final = {"energy": 60.0, "gas": 15.0, "water": 15.0}
 _HOUR: Final = 3600.0
+# Where more time or use lies between two readings, a person has to look at them: seconds; kWh, m³.
+_SURE_WITHIN: Final = 48 * _HOUR
+_SURE_GROWTH: Final = {"energy": 100.0, "gas": 50.0, "water": 50.0}
+# Ours may be read a moment before the other one, and show that much less of the whole; a new meter shows far less.
+_BEHIND: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +82,14 @@ class Pair:
         old: the other integration's.
         slot: of ours.
         same_words: whether ours has all the words that the old one has; always true of a number.
+        is_sure: whether a total proves it between whose readings lie so little time and use that nobody has to look
+            at them first; of a total it is the total itself, of the rest any of its group.
     """
 
     old: Old
     slot: str
-    same_words: bool = True
+    same_words: bool
+    is_sure: bool
 
 
 def _phases(old: str, ours: str) -> dict[str, str]:
@@ -164,11 +173,17 @@ _ON_MBUS: Final = {
     "water": ("water", "warm_water", "hot_water", "cold_water"),
     "energy": ("heat", "cooling"),
 }
+# HomeWizard makes plugs, sub-meters and water meters too; whose it is is in front of the unique id. The meters on the
+# M-Bus of its P1 meter have the integration's name there.
+_OF_P1_METER: Final = ("HWE-P1_", "homewizard_")
 # What people, and the examples of ESPHome's own documentation, call things; in the languages of the countries.
 _EXPORT: Final = re.compile(r"produc|return|export|terug|injec|einspeis")
 _IMPORT: Final = re.compile(r"consum|usage|used|deliver|import|verbruik|afname|bezug|soutir")
 _NET: Final = re.compile(r"\bnet\b|netto")
 _TARIFF: Final = re.compile(r"\bt(?:ar\w*)? ?(\d)\b")
+# Also laagtarief, Nachttarif.
+_ANY_TARIFF: Final = re.compile(r"tari[ef]")
+_HEAT: Final = re.compile(r"heat|warm|chal|chauf|therm|cool|koel|koud|kalt|kuhl|froid")
 _PHASE: Final = re.compile(r"\b(?:l|phase|fase) ?([123])\b")
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 _NUMBERED: Final = ("1", "2", "3", "4")
@@ -183,21 +198,29 @@ def pair(olds: Iterable[Old], ours: Sequence[Ours], now: float) -> list[Pair]:
         now: the time, seconds since 1970.
     """
     found = [(old, one) for old in olds if (one := _partner(old, ours, now)) is not None]
-    proven = {old.group for old, one in found if _is_total(one)}
-    # Of two that show the same, the one that was recorded last.
-    found.sort(key=lambda both: both[0].at or 0.0)
-    by_slot = {one.slot: old for old, one in found if old.group in proven}
-    return [
-        Pair(old, one.slot, set(old.options) <= set(one.options))
-        for one in ours
-        if (old := by_slot.get(one.slot)) is not None
+    # A zero proves nothing: every meter that does not export shows it.
+    totals = [(old, one) for old, one in found if _is_total(one) and old.amount]
+    proven = {old.group for old, _ in totals}
+    sure = {old.group for old, one in totals if _is_sure(old, one, now)}
+    fitting = [
+        (old, one, old.group in sure and (not _is_total(one) or _is_sure(old, one, now)))
+        for old, one in found
+        if old.group in proven or (_is_total(one) and old.amount is not None)
     ]
+    # Of two that show the same, the one that is sure, and that was recorded last.
+    fitting.sort(key=lambda fit: (fit[2], fit[0].at or 0.0))
+    by_slot = {
+        one.slot: Pair(old, one.slot, set(old.options) <= set(one.options), is_sure) for old, one, is_sure in fitting
+    }
+    return [by_slot[one.slot] for one in ours if one.slot in by_slot]
 
 
 def keys_of(old: Old) -> tuple[str, ...]:
     """Return the keys of the registers that an entity may show, going by what it is called."""
     if (table := TABLES.get(old.platform)) is None:
         return _keys_by_words(old)
+    if old.platform == "homewizard" and not old.unique_id.startswith(_OF_P1_METER):
+        return ()
     matching = [end for end in table if old.unique_id.endswith(f"_{end}")]
     if matching:
         return (table[max(matching, key=len)],)
@@ -215,8 +238,11 @@ def continued(last: Row | None, rows: Sequence[Row]) -> list[Row]:
         return list(rows) if last is None else []
     known = [row for row in rows if row.start <= last.start]
     begin = known[-1] if known else later[0]
-    # What was used in between; a meter that shows less has been replaced.
-    used = max(begin.state - last.state, 0.0)
+    # Where both were read side by side, what the other one has counted already is not counted once more.
+    used = begin.state - last.state
+    if later[0].state < last.state * (1 - _BEHIND):
+        # The meter has been replaced: what the two show says nothing of what was used.
+        used = max(used, 0.0)
     shift = last.sum + used - begin.sum
     return [row._replace(sum=row.sum + shift) for row in later]
 
@@ -242,6 +268,15 @@ def _growth(old: Old, ours: Ours, now: float) -> float | None:
     growth = ours.amount - old.amount
     most = _MOST_PER_HOUR[REGISTERS[ours.key].quantity or "energy"] * max(now - old.at, 0.0) / _HOUR
     return growth if -_NEARLY <= growth <= most + _NEARLY else None
+
+
+def _is_sure(old: Old, ours: Ours, now: float) -> bool:
+    """Return whether two readings of a total, that may be of one register, can hardly be of two."""
+    if old.amount is None or old.at is None or ours.amount is None:
+        # No zero was shown: that is as sure as the rest of its group.
+        return True
+    growth = ours.amount - old.amount
+    return now - old.at <= _SURE_WITHIN and growth <= _SURE_GROWTH[REGISTERS[ours.key].quantity or "energy"]
 
 
 def _is_total(ours: Ours) -> bool:
@@ -273,13 +308,13 @@ def _keys_by_words(old: Old) -> tuple[str, ...]:
     phase = _PHASE.search(words)
     match quantity:
         case "energy":
+            heat = _ON_MBUS["energy"] if _HEAT.search(words) else ()
             tariff = _TARIFF.search(words)
-            of_meter = [
-                f"{way}_{kind}"
-                for way in ways
-                for kind in ([f"tariff_{tariff[1]}"] if tariff else ["total", *(f"tariff_{n}" for n in _NUMBERED)])
-            ]
-            return (*of_meter, *_ON_MBUS["energy"])
+            if len(ways) > 1 and tariff is None and not _ANY_TARIFF.search(words):
+                # A washing machine's, as likely as not.
+                return heat
+            kinds = [f"tariff_{tariff[1]}"] if tariff else ["total", *(f"tariff_{n}" for n in _NUMBERED)]
+            return (*(f"{way}_{kind}" for way in ways for kind in kinds), *heat)
         case "gas" | "water":
             return _ON_MBUS[quantity]
         case "power":

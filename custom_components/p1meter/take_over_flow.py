@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers.selector import SelectOptionDict
 from homeassistant.util import dt as dt_util
@@ -52,12 +53,14 @@ class TakeOverFlow(ImportFlow):
         """Go to what can be done: take over, or undo it."""
         if (reader := reader_of(self.config_entry)) is None:
             return self.async_abort(reason="take_over_not_read")
-        if reader.memory.takeovers:
+        if reader.memory.held:
             return self.async_show_menu(step_id="take_over", menu_options=["take_over_choose", "take_over_undo"])
         return await self.async_step_take_over_choose()
 
     async def async_step_take_over_choose(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask whose places are to be taken, and take them."""
+        if RECORDER not in self.hass.config.components:
+            return self.async_abort(reason="past_not_at_hand")
         if self._offer is None:
             self._offer = await async_offer(self.hass, self.config_entry)
         offer = self._offer
@@ -77,7 +80,7 @@ class TakeOverFlow(ImportFlow):
             return await self.async_step_taken_over()
         words = await async_words(self.hass, "take_over")
         options = [SelectOptionDict(value=one.pair.slot, label=_label(one, words["now"])) for one in offer.candidates]
-        ticked = [one.pair.slot for one in offer.candidates if one.pair.same_words]
+        ticked = [one.pair.slot for one in offer.candidates if one.pair.same_words and one.pair.is_sure]
         parts = []
         if offer.entries:
             parts.append(f"**{words['switched_off']}**\n{_listed(entry.title for entry in offer.entries)}")
@@ -141,7 +144,7 @@ class TakeOverFlow(ImportFlow):
             step_id="take_over_undo",
             data_schema=vol.Schema({}),
             description_placeholders={
-                "entities": "\n".join(f"- {name}" for name in names(self.hass, entry, memory.takeovers).split(", ")),
+                "entities": "\n".join(f"- {name}" for name in names(self.hass, entry, memory.held).split(", ")),
                 "port": words["port"] if needs_port else "",
             },
             last_step=True,

@@ -156,7 +156,7 @@ def _may_be_taken(entity: er.RegistryEntry, memory: Memory) -> bool:
         and entity.platform in _PLATFORMS
         and entity.config_entry_id is not None
         and entity.config_subentry_id is None
-        and entity.id not in {taken.left for taken in memory.takeovers}
+        and entity.id not in {taken.left for taken in memory.held}
     )
 
 
@@ -166,8 +166,9 @@ def _ours(hass: HomeAssistant, entry: P1MeterConfigEntry) -> dict[str, tuple[Our
     registry = er.async_get(hass)
     coordinator = entry.runtime_data
     memory = coordinator.memory
-    # While a step is to be taken out of the statistics, they are not given to another one.
-    busy = {taken.slot for taken in memory.takeovers} | {joint.slot for joint in memory.joints}
+    # While something is to be shifted in the statistics, they are not given to another one.
+    busy = {taken.slot for taken in memory.held} | {joint.slot for joint in memory.joints}
+    busy |= {seam.slot for seam in memory.seams} | {filled.slot for filled in memory.filled if not filled.settled}
     found: dict[str, tuple[Ours, er.RegistryEntry, Shown]] = {}
     for key in REGISTERS:
         for slot in memory.slots.values():
@@ -215,12 +216,22 @@ def _old_of_statistics(entity_id: str, deleted: er.DeletedRegistryEntry | None, 
     """Return what is known of an entity of which only statistics are left."""
     return Old(
         entity_id=entity_id,
-        group="" if deleted is None else f"{deleted.platform} {deleted.config_entry_id}",
+        group=_group_of_statistics(entity_id, deleted),
         platform="" if deleted is None else deleted.platform,
         unique_id="" if deleted is None else deleted.unique_id,
         amount=_amount(last),
         at=None if last is None else last.at.timestamp(),
     )
+
+
+def _group_of_statistics(entity_id: str, deleted: er.DeletedRegistryEntry | None) -> str:
+    """Return what an entity that is gone was part of; its own id if nobody knows: then only its reading proves it."""
+    if deleted is not None and deleted.platform in TABLES:
+        return f"{deleted.platform} {deleted.config_entry_id}"
+    if deleted is not None and deleted.platform == ESPHOME:
+        # The device is not remembered; its address is in front of its unique ids.
+        return f"{ESPHOME} {deleted.unique_id.partition('-')[0]}"
+    return entity_id
 
 
 def _left_statistics(hass: HomeAssistant, registered: Collection[str]) -> list[str]:
@@ -269,7 +280,10 @@ def _last_of_statistics(hass: HomeAssistant, entity_id: str) -> _Last | None:
     if metadata is None:
         return None
     rows = get_last_statistics(hass, 1, entity_id, False, {"state", "mean"}).get(entity_id)  # noqa: FBT003 (its own signature)
-    if not rows or (value := rows[0].get("state") or rows[0].get("mean")) is None:
+    if not rows:
+        return None
+    value = rows[0].get("mean") if (state := rows[0].get("state")) is None else state
+    if value is None:
         return None
     at = dt_util.utc_from_timestamp(rows[0]["end"])
     return _Last(f"{value:.10g}", metadata["unit_of_measurement"], at)

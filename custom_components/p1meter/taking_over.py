@@ -25,7 +25,7 @@ from homeassistant.components.recorder.statistics import (
 )
 from homeassistant.components.sensor import DOMAIN as SENSOR
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
-from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, CONF_PORT
+from homeassistant.const import ATTR_RESTORED, ATTR_UNIT_OF_MEASUREMENT, CONF_PORT
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity import entity_sources
@@ -66,6 +66,8 @@ _LOGGER = logging.getLogger(__name__)
 _ASIDE: Final = "_aside"
 # So long an entity may take to go after it was disabled.
 _PATIENCE: Final = 10
+# Seconds. Home Assistant saves its registry within three minutes while it starts, otherwise within seconds.
+_UNTIL_SAVED: Final = 300
 # How much of our own statistics is looked at to find what both have.
 _OVERLAP: Final = timedelta(days=1)
 _HOUR: Final = 3600
@@ -94,7 +96,8 @@ async def async_take_over(
     store = entry.runtime_data.store
     memory = store.memory
     wanted = [_takeover(candidate) for candidate in candidates]
-    memory.takeovers += wanted
+    slots = {taken.slot for taken in wanted}
+    memory.takeovers = [*(taken for taken in memory.takeovers if taken.slot not in slots), *wanted]
     entry_ids = {
         candidate.entity.config_entry_id
         for candidate in candidates
@@ -109,9 +112,14 @@ async def async_take_over(
     await store.async_save()
     for one in running:
         await hass.config_entries.async_set_disabled_by(one.entry_id, ConfigEntryDisabler.USER)
-    await _async_disable_entities(hass, [candidate.entity for candidate in candidates if candidate.entity is not None])
     await hass.config_entries.async_unload(entry.entry_id)
     failed = {taken.slot for taken in await async_complete(hass, entry, store)}
+    replaced = {taken.config_entry_id for taken in wanted if taken.slot not in failed}
+    needless = [one for one in running if one.entry_id not in replaced]
+    memory.switched_off = [one for one in memory.switched_off if one not in {other.entry_id for other in needless}]
+    await store.async_save()
+    for one in needless:
+        await hass.config_entries.async_set_disabled_by(one.entry_id, None)
     await hass.config_entries.async_setup(entry.entry_id)
     return [candidate for candidate in candidates if candidate.pair.slot in failed]
 
@@ -151,11 +159,17 @@ def _takeover(candidate: Candidate) -> Takeover:
     )
 
 
-async def _async_disable_entities(hass: HomeAssistant, entities: Iterable[er.RegistryEntry]) -> None:
+async def _async_disable_entities(hass: HomeAssistant, wanted: Iterable[Takeover]) -> None:
     """Disable single entities, and wait until they are gone: of a device that does other things too."""
     registry = er.async_get(hass)
-    ids = [entity.entity_id for entity in entities if entity.platform == ESPHOME]
-    there = {entity_id for entity_id in ids if hass.states.get(entity_id) is not None}
+    places = [registry.async_get(taken.place) for taken in wanted]
+    ids = [place.entity_id for place in places if place is not None and place.platform == ESPHOME]
+    # What is shown of an entity that was not loaded yet stays.
+    there = {
+        entity_id
+        for entity_id in ids
+        if (state := hass.states.get(entity_id)) is not None and not state.attributes.get(ATTR_RESTORED)
+    }
     gone = asyncio.Event()
 
     @callback
@@ -200,11 +214,12 @@ async def async_leave(hass: HomeAssistant, entry: ConfigEntry, store: MeterStore
     None of our entities is loaded, and will not be before their places are their own again.
     """
     memory = store.memory
-    memory.takeovers = [taken._replace(stage="returning") for taken in memory.takeovers]
+    known = [taken for one in memory.takeovers if (taken := _as_registered(hass, entry, one)) is not None]
+    memory.takeovers = [taken if taken.stage == "returned" else taken._replace(stage="returning") for taken in known]
     await store.async_save()
     running = [
         one
-        for entry_id in {taken.config_entry_id for taken in memory.takeovers if taken.platform != ESPHOME}
+        for entry_id in {taken.config_entry_id for taken in memory.held if taken.platform != ESPHOME}
         if (one := hass.config_entries.async_get_entry(entry_id or "")) is not None
         and one.state is ConfigEntryState.LOADED
     ]
@@ -251,42 +266,102 @@ async def async_complete(hass: HomeAssistant, entry: ConfigEntry, store: MeterSt
     None of our entities is loaded. Whose places are given back are switched on again.
     """
     memory = store.memory
-    stages = {taken.stage for taken in memory.takeovers}
-    if stages <= {"taken"}:
+    known = [taken for one in memory.takeovers if (taken := _as_registered(hass, entry, one)) is not None]
+    if known != memory.takeovers:
+        memory.takeovers = known
+        await store.async_save()
+    stages = {taken.stage for taken in known}
+    if stages <= {"taken", "returned"}:
         return []
-    failed: list[Takeover] = []
-    replaced: dict[str, str] = {}
-    async with store.statistics:
-        if "wanted" in stages and RECORDER in hass.config.components:
-            await _async_join_statistics(hass, entry, [one for one in memory.takeovers if one.stage == "wanted"])
-        for taken in list(memory.takeovers):
-            try:
-                if taken.stage == "wanted":
-                    if (ids := _take(hass, entry, taken)) is not None:
-                        replaced[ids[0]] = ids[1]
-                elif taken.stage == "returning":
-                    _return(hass, entry, taken)
-            except (KeyError, ValueError) as err:
-                _LOGGER.warning("The place of %s could not be taken or given back: %r", taken.slot, err)
-                failed.append(taken)
-                _let_be(hass, taken)
+    failed, replaced, given_back = await _async_change_places(hass, entry, store)
     # What was noted of their statistics says nothing of those that are shown now.
-    changed = {taken.slot for taken in memory.takeovers if taken.stage != "taken" and taken not in failed}
+    changed = {taken.slot for taken in known if taken.stage in {"wanted", "returning"} and taken not in failed}
     memory.filled = [filled for filled in memory.filled if filled.slot not in changed]
     memory.seams = [seam for seam in memory.seams if seam.slot not in changed]
-    wanted_but_failed = [taken for taken in failed if taken.stage == "wanted"]
-    memory.takeovers = [
-        taken._replace(stage="taken")
-        for taken in memory.takeovers
-        if taken not in wanted_but_failed and (taken.stage != "returning" or taken in failed)
+    now = dt_util.utcnow().timestamp()
+    held = [
+        taken if taken.stage == "returned" else taken._replace(stage="taken")
+        for taken in known
+        if taken.slot not in given_back and (taken not in failed or taken.stage != "wanted")
     ]
+    returned = [
+        taken._replace(stage="returned", left=given_back[taken.slot].id, returned=now)
+        for taken in known
+        if taken.slot in given_back
+    ]
+    memory.takeovers = [*held, *returned]
     await store.async_save()
+    _reload(hass, {taken.config_entry_id for taken in known if taken.slot in given_back})
     if replaced:
         with suppress(EnergyDashboardError):
             await async_follow(hass, replaced)
     if "returning" in stages:
         await _async_switch_on(hass, store)
     return failed
+
+
+async def _async_change_places(
+    hass: HomeAssistant, entry: ConfigEntry, store: MeterStore
+) -> tuple[list[Takeover], dict[str, str], dict[str, er.RegistryEntry]]:
+    """Take and give back places.
+
+    Returns:
+        what failed; the ids that ours have now, by those they had; what is ours again in place of what was given back,
+        by slot.
+    """
+    known = list(store.memory.takeovers)
+    wanted = [taken for taken in known if taken.stage == "wanted"]
+    await _async_disable_entities(hass, wanted)
+    failed: list[Takeover] = []
+    replaced: dict[str, str] = {}
+    given_back: dict[str, er.RegistryEntry] = {}
+    async with store.statistics:
+        if wanted and RECORDER in hass.config.components:
+            await _async_join_statistics(hass, entry, wanted)
+        for taken in known:
+            try:
+                if taken.stage == "wanted":
+                    if (ids := _take(hass, entry, taken)) is not None:
+                        replaced[ids[0]] = ids[1]
+                elif taken.stage == "returning":
+                    given_back[taken.slot] = _return(hass, entry, taken)
+            except (KeyError, ValueError) as err:
+                _LOGGER.warning("The place of %s could not be taken or given back: %r", taken.slot, err)
+                failed.append(taken)
+                _let_be(hass, taken)
+        if given_back and RECORDER in hass.config.components:
+            registered = er.async_get(hass).entities
+            back = [ours.entity_id for ours in given_back.values() if ours.entity_id in registered]
+            await _async_resume_statistics(hass, back)
+    return failed, replaced, given_back
+
+
+@callback
+def _as_registered(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> Takeover | None:
+    """Return what is to become of a takeover; None: nothing any more.
+
+    Home Assistant saves its registry later than we our store: after a power cut it may be that of before.
+    """
+    registry = er.async_get(hass)
+    entity_id = registry.async_get_entity_id(SENSOR, DOMAIN, f"{entry.entry_id}_{taken.slot}")
+    ours = registry.async_get(entity_id or "")
+    has_left = ours is None or ours.id != taken.left
+    if taken.stage == "taken" and not has_left:
+        return taken._replace(stage="wanted")
+    if taken.stage != "returned":
+        return taken
+    if ours is not None and has_left:
+        return taken._replace(stage="returning")
+    return taken if dt_util.utcnow().timestamp() - taken.returned < _UNTIL_SAVED else None
+
+
+@callback
+def _reload(hass: HomeAssistant, entry_ids: Iterable[str | None]) -> None:
+    """Let those integrations that are at work set up the entities that they have back."""
+    for entry_id in entry_ids:
+        one = hass.config_entries.async_get_entry(entry_id or "")
+        if one is not None and one.state in {ConfigEntryState.LOADED, ConfigEntryState.SETUP_IN_PROGRESS}:
+            hass.config_entries.async_schedule_reload(one.entry_id)
 
 
 @callback
@@ -334,8 +409,8 @@ def _take(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> tuple[str
 
 
 @callback
-def _return(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> None:
-    """Put the other one in its place again, and ours in the one it had.
+def _return(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> er.RegistryEntry:
+    """Put the other one in its place again, and ours in the one it had; return what was left of ours there.
 
     Raises:
         KeyError: the place is not there any more.
@@ -345,7 +420,7 @@ def _return(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> None:
     unique_id = f"{entry.entry_id}_{taken.slot}"
     ours = _entity(registry, registry.async_get_entity_id(SENSOR, DOMAIN, unique_id))
     if ours.id == taken.left:
-        return
+        return ours
     left_disabled_by = None if taken.left_disabled_by is None else er.RegistryEntryDisabler(taken.left_disabled_by)
     is_being_removed = hass.config_entries.async_get_entry(entry.entry_id) is None
     if taken.platform:
@@ -361,13 +436,16 @@ def _return(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> None:
             registry.async_update_entity(ours.entity_id, disabled_by=by)
         if taken.unit is None:
             _show_in(registry, ours.entity_id, None)
-    elif not is_being_removed:
-        left = registry.async_get_or_create(
-            SENSOR, DOMAIN, f"{unique_id}{_ASIDE}", config_entry=entry, device_id=ours.device_id
-        )
-        _exchange_unique_ids(registry, left.entity_id, ours.entity_id, unique_id)
-        registry.async_remove(ours.entity_id)
-        registry.async_update_entity(left.entity_id, disabled_by=left_disabled_by)
+        return left
+    if is_being_removed:
+        return ours
+    left = registry.async_get_or_create(
+        SENSOR, DOMAIN, f"{unique_id}{_ASIDE}", config_entry=entry, device_id=ours.device_id
+    )
+    _exchange_unique_ids(registry, left.entity_id, ours.entity_id, unique_id)
+    registry.async_remove(ours.entity_id)
+    registry.async_update_entity(left.entity_id, disabled_by=left_disabled_by)
+    return left
 
 
 def _entity(registry: er.EntityRegistry, entity_id_or_id: str | None) -> er.RegistryEntry:
@@ -479,16 +557,38 @@ async def _async_join_statistics(hass: HomeAssistant, entry: ConfigEntry, wanted
         ours = registry.async_get_entity_id(SENSOR, DOMAIN, f"{entry.entry_id}_{taken.slot}")
         if ours is not None and (place is None or place.entity_id != ours):
             pairs.append((taken.place if place is None else place.entity_id, ours))
-    for metadata, hours, periods in await recorder.async_add_executor_job(_read_continuations, hass, pairs):
+    await _async_write(hass, await recorder.async_add_executor_job(_read_continuations, hass, pairs))
+
+
+async def _async_resume_statistics(hass: HomeAssistant, entity_ids: Iterable[str]) -> None:
+    """Let statistics to which nothing was added for a time go on where they ended."""
+    await _async_write(hass, await get_instance(hass).async_add_executor_job(_read_resumptions, hass, entity_ids))
+
+
+type _Continuation = tuple[StatisticMetaData, list[StatisticData], list[StatisticData]]
+
+
+async def _async_write(hass: HomeAssistant, continuations: Iterable[_Continuation]) -> None:
+    for metadata, hours, periods in continuations:
         if hours:
             async_import_statistics(hass, metadata, hours)
         if periods:
-            recorder.async_import_statistics(metadata, periods, StatisticsShortTerm)
+            get_instance(hass).async_import_statistics(metadata, periods, StatisticsShortTerm)
     if hass.is_running:
         await async_until_written(hass)
 
 
-type _Continuation = tuple[StatisticMetaData, list[StatisticData], list[StatisticData]]
+def _read_resumptions(hass: HomeAssistant, entity_ids: Iterable[str]) -> list[_Continuation]:
+    """Return what statistics need for the recorder to go on with them. Reads the database."""
+    found: list[_Continuation] = []
+    for entity_id in entity_ids:
+        metadata = read_metadata(hass, entity_id)
+        if metadata is None or not metadata["has_sum"]:
+            continue
+        last_hour, last_period = _last_hour_and_period(hass, entity_id)
+        if last_hour is not None and last_period is None:
+            found.append((metadata, [], _data([_last_period_of(last_hour)])))
+    return found
 
 
 def _read_continuations(hass: HomeAssistant, pairs: Iterable[tuple[str, str]]) -> list[_Continuation]:
@@ -502,8 +602,7 @@ def _read_continuation(hass: HomeAssistant, old: str, ours: str) -> _Continuatio
         return None
     if not metadata["has_sum"]:
         return None if our_metadata is None else (metadata, _means(hass, metadata, our_metadata), [])
-    last_hour = _last_row(get_last_statistics(hass, 1, old, False, _OF_TOTALS).get(old))  # noqa: FBT003 (its own signature)
-    last_period = _last_row(get_last_short_term_statistics(hass, 1, old, False, _OF_TOTALS).get(old))  # noqa: FBT003 (its own signature)
+    last_hour, last_period = _last_hour_and_period(hass, old)
     if last_hour is None:
         return None
     hours: list[Row] = []
@@ -520,10 +619,22 @@ def _read_continuation(hass: HomeAssistant, old: str, ours: str) -> _Continuatio
         hours = continued(last_hour, read_rows(hass, in_their_unit, since, "hour"))
         periods = continued(last_period or last_hour, read_rows(hass, in_their_unit, since, "5minute"))
     if last_period is None and not periods:
-        # The recorder goes on from the newest of these; without any it would begin at zero again.
-        newest = hours[-1] if hours else last_hour
-        periods = [newest._replace(start=newest.start + _HOUR - PERIOD)]
+        periods = [_last_period_of(hours[-1] if hours else last_hour)]
     return metadata, _data(hours), _data(periods)
+
+
+def _last_hour_and_period(hass: HomeAssistant, statistic_id: str) -> tuple[Row | None, Row | None]:
+    hours = get_last_statistics(hass, 1, statistic_id, False, _OF_TOTALS)  # noqa: FBT003 (its own signature)
+    periods = get_last_short_term_statistics(hass, 1, statistic_id, False, _OF_TOTALS)  # noqa: FBT003 (its own signature)
+    return _last_row(hours.get(statistic_id)), _last_row(periods.get(statistic_id))
+
+
+def _last_period_of(hour: Row) -> Row:
+    """Return the last five minutes of an hour.
+
+    The recorder goes on from the newest row of these; without any it would begin at zero again.
+    """
+    return hour._replace(start=hour.start + _HOUR - PERIOD)
 
 
 def _last_row(rows: list[StatisticsRow] | None) -> Row | None:

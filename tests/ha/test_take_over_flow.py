@@ -14,7 +14,7 @@ from homeassistant.helpers.recorder import get_instance
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
 from custom_components.p1meter.const import DOMAIN
@@ -132,6 +132,29 @@ async def test_dsmr_goes_on_when_the_dialog_is_closed_while_listening(
     hass.config_entries.flow.async_abort(listening["flow_id"])
     await until(lambda: dsmr.state is ConfigEntryState.LOADED)
     await runs(hass, cable)
+
+
+async def test_dsmr_goes_on_when_the_tab_is_closed(hass: HomeAssistant, cable: Cable, dsmr: MockConfigEntry) -> None:
+    async with speaking(cable.write, nl5()):
+        await agree(hass, await choose(hass, await start(hass), cable.link))
+    # Nobody says so: the dialog stays open.
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=9))
+    await hass.async_block_till_done()
+    assert dsmr.state is ConfigEntryState.NOT_LOADED
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=11))
+    await until(lambda: dsmr.state is ConfigEntryState.LOADED)
+    assert hass.config_entries.flow.async_progress() == []
+
+
+async def test_whoever_does_not_go_on_without_having_paused_anything_may_take_his_time(
+    hass: HomeAssistant, cable: Cable
+) -> None:
+    async with speaking(cable.write, nl5()):
+        found = await choose(hass, await start(hass), cable.link)
+    assert found["step_id"] == "found"
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=1))
+    await hass.async_block_till_done()
+    assert len(hass.config_entries.flow.async_progress()) == 1
 
 
 async def test_dsmr_goes_on_where_the_meter_is_known_already(
@@ -292,7 +315,9 @@ async def test_the_statistics_may_be_copied_instead(hass: HomeAssistant, cable: 
         ]
         with patch("custom_components.p1meter.copying.async_write", side_effect=NotWrittenError("sensor.x")):
             form = await cogwheel(hass, added["result"], "history", "take_over")
-            assert (await fill_in(hass, form, pairs=chosen, way="copy"))["reason"] == "not_copied"
+            # The total waits until its rows are joined.
+            assert chosen[0] not in choices(form, "pairs")
+            assert (await fill_in(hass, form, pairs=chosen[1:], way="copy"))["reason"] == "not_copied"
 
 
 async def read(hass: HomeAssistant, entity_id: str) -> list[tuple[float, float]]:
@@ -312,3 +337,6 @@ async def test_without_another_integration_there_is_nothing_to_take_over(
     async with speaking(cable.write, nl5()):
         assert await hass.config_entries.async_setup(entry.entry_id)
         assert (await cogwheel(hass, entry, "history", "take_over"))["reason"] == "take_over_nothing"
+        hass.config.components.remove("recorder")
+        assert (await cogwheel(hass, entry, "history", "take_over"))["reason"] == "past_not_at_hand"
+        hass.config.components.add("recorder")

@@ -12,18 +12,27 @@ from homeassistant.components.energy.data import async_get_manager
 from homeassistant.components.recorder.models import StatisticData, StatisticMeanType
 from homeassistant.components.recorder.statistics import async_import_statistics, statistics_during_period
 from homeassistant.components.recorder.tasks import PurgeTask, StatisticsTask
-from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.config_entries import HANDLERS, ConfigEntryDisabler, ConfigEntryState, ConfigFlow
 from homeassistant.const import CONF_PORT
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockModule,
+    async_mock_service,
+    mock_integration,
+    mock_platform,
+)
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
 from custom_components.p1meter.const import DOMAIN, FREED
+from custom_components.p1meter.gaps import Gap
+from custom_components.p1meter.memory import Filled
+from custom_components.p1meter.merging import Seam
 from custom_components.p1meter.takeable import Candidate, async_offer
-from custom_components.p1meter.taking_over import async_give_back, async_take_over
+from custom_components.p1meter.taking_over import _return, _swap, async_give_back, async_take_over
 from tests.compose import ELECTRICITY_ID, GAS_ID, nl5
 
 from .conftest import WallClock, get, probe, until
@@ -32,6 +41,7 @@ from .dialogs import speaking
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
     from tests.simulation.meter import Cable
@@ -387,6 +397,109 @@ async def test_a_stop_in_between_is_made_good_for(hass: HomeAssistant, house: Ho
     assert registry.entities[LOW].unique_id == f"{house.entry.entry_id}_electricity_import_tariff_1"
 
 
+async def homewizard(hass: HomeAssistant) -> MockConfigEntry:
+    """Return what has the total that `dsmr` calls so, too."""
+    return await left_by(hass, "homewizard", {LOW: ("HWE-P1_5c2f_total_power_import_t1_kwh", "kWh", "energy", FIRST)})
+
+
+async def test_what_the_registry_has_lost_is_taken_again(hass: HomeAssistant, house: House) -> None:
+    await house.add()
+    await homewizard(hass)
+    registry = er.async_get(hass)
+    await house.take_over()
+    assert registry.entities[LOW].platform == DOMAIN
+    # The power failed: our store was saved, the registry was not.
+    (taken,) = house.entry.runtime_data.memory.takeovers
+    await hass.config_entries.async_unload(house.entry.entry_id)
+    _return(hass, house.entry, taken)
+    assert registry.entities[LOW].platform == "homewizard"
+    assert await hass.config_entries.async_setup(house.entry.entry_id)
+    assert (registry.entities[LOW].platform, registry.entities[OURS].platform) == (DOMAIN, "homewizard")
+    assert {taken.stage for taken in house.entry.runtime_data.memory.takeovers} == {"taken"}
+    await house.tell_us()
+    assert number(hass, LOW) == FIRST
+
+
+async def test_what_the_registry_has_lost_is_given_back_again(hass: HomeAssistant, house: House) -> None:
+    await house.add()
+    await homewizard(hass)
+    registry = er.async_get(hass)
+    await house.take_over()
+    # What the disk would still have.
+    (taken,) = house.entry.runtime_data.memory.takeovers
+    await async_give_back(hass, house.entry)
+    memory = house.entry.runtime_data.memory
+    assert memory.held == []
+    (returned,) = memory.takeovers
+    await hass.config_entries.async_unload(house.entry.entry_id)
+    _swap(hass, registry.entities[LOW], registry.entities[OURS], house.entry, taken)
+    assert registry.entities[LOW].platform == DOMAIN
+    assert await hass.config_entries.async_setup(house.entry.entry_id)
+    assert (registry.entities[LOW].platform, registry.entities[OURS].platform) == ("homewizard", DOMAIN)
+    # It can be taken over meanwhile.
+    await house.tell_us()
+    assert (await house.offered()).keys() == {taken.slot}
+    # Minutes later the registry has surely been saved.
+    house.clock.now += timedelta(minutes=6)
+    await hass.config_entries.async_reload(house.entry.entry_id)
+    assert house.entry.runtime_data.memory.takeovers == []
+    assert returned.stage == "returned"
+
+
+async def test_whose_places_are_all_refused_is_switched_on_again(hass: HomeAssistant, house: House) -> None:
+    await house.add()
+    other = await homewizard(hass)
+    offered = await house.offered()
+    with patch.object(er.EntityRegistry, "async_update_entity_platform", side_effect=ValueError):
+        assert len(await async_take_over(hass, house.entry, offered.values())) == 1
+    assert other.disabled_by is None
+    assert house.entry.runtime_data.memory.switched_off == []
+    assert er.async_get(hass).entities[LOW].disabled_by is None
+
+
+async def test_a_total_whose_statistics_are_still_being_joined_is_not_offered(
+    hass: HomeAssistant, house: House
+) -> None:
+    await house.add()
+    await homewizard(hass)
+    slot = "electricity_import_tariff_1"
+    memory = house.entry.runtime_data.memory
+    memory.seams = [Seam(slot)]
+    assert await house.offered() == {}
+    memory.seams = []
+    filled = Filled(slot, Gap(0, 0, 0, 0, 1), "kWh", {})
+    memory.filled = [filled]
+    assert await house.offered() == {}
+    memory.filled = [filled._replace(settled=True)]
+    assert (await house.offered()).keys() == {slot}
+
+
+async def test_after_weeks_ours_goes_on_where_it_ended(hass: HomeAssistant, house: House) -> None:
+    await house.add()
+    house.clock.now += timedelta(minutes=57)
+    for _ in range(2):
+        house.used += 2
+        await house.tell_us()
+        await house.sum_up()
+        house.clock.now += timedelta(minutes=55)
+    assert (await house.rows(OURS))[-1].sum == 4
+    await left_by(
+        hass, "homewizard", {LOW: ("HWE-P1_5c2f_total_power_import_t1_kwh", "kWh", "energy", FIRST + house.used)}
+    )
+    await house.take_over()
+    await house.tell_us()
+    house.clock.now += timedelta(days=20)
+    get_instance(hass).queue_task(PurgeTask(house.clock.now - timedelta(days=10), repack=False, apply_filter=False))
+    await async_wait_recording_done(hass)
+    assert await house.rows(OURS, "5minute") == []
+    house.used += 100
+    assert await async_give_back(hass, house.entry) == []
+    await house.tell_us()
+    await house.sum_up()
+    # 4 kWh, and what was used since it was taken over.
+    assert (await house.rows(OURS, "5minute"))[-1].sum == pytest.approx(104)
+
+
 async def test_what_cannot_be_taken_stays_and_is_said(
     hass: HomeAssistant, house: House, dsmr: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -566,8 +679,22 @@ async def test_homewizard_is_switched_off_as_a_whole(hass: HomeAssistant, house:
     assert (await house.rows("sensor.p1_low", "5minute"))[-1].sum == pytest.approx(1005.5)
 
 
-async def test_an_esphome_device_goes_on_with_what_else_it_does(hass: HomeAssistant, house: House) -> None:
+async def test_an_esphome_device_goes_on_with_what_else_it_does(
+    hass: HomeAssistant, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await house.add()
+    set_ups: list[str] = []
+
+    async def set_up(_: HomeAssistant, device: ConfigEntry[Any]) -> bool:
+        set_ups.append(device.entry_id)
+        return True
+
+    async def unload(_: HomeAssistant, _device: ConfigEntry[Any]) -> bool:
+        return True
+
+    monkeypatch.setitem(HANDLERS, "esphome", ConfigFlow)
+    mock_platform(hass, "esphome.config_flow")
+    mock_integration(hass, MockModule("esphome", async_setup_entry=set_up, async_unload_entry=unload))
     entry = await left_by(
         hass,
         "esphome",
@@ -578,6 +705,7 @@ async def test_an_esphome_device_goes_on_with_what_else_it_does(hass: HomeAssist
         },
     )
     # It is at work.
+    assert await hass.config_entries.async_setup(entry.entry_id)
     hass.states.async_set("sensor.reader_power_consumed", "1193", {"unit_of_measurement": "W"})
     registry = er.async_get(hass)
     with patch.object(
@@ -593,7 +721,11 @@ async def test_an_esphome_device_goes_on_with_what_else_it_does(hass: HomeAssist
     assert registry.entities["sensor.reader_temperature"].disabled_by is None
     theirs = registry.entities[OUR_POWER]
     assert (theirs.platform, theirs.disabled_by) == ("esphome", er.RegistryEntryDisabler.USER)
+    set_up_before = len(set_ups)
     await async_give_back(hass, house.entry)
+    await hass.async_block_till_done()
+    # It has to be set up anew to have its entities back.
+    assert len(set_ups) == set_up_before + 1
     # It does not need our port.
     assert house.entry.state is ConfigEntryState.LOADED
     theirs = registry.entities["sensor.reader_power_consumed"]
@@ -678,6 +810,8 @@ async def test_only_statistics_are_left(hass: HomeAssistant, house: House) -> No
     assert [one.pair.old.entity_id for one in offered.values()] == ["sensor.energy_consumption_tarif_1"]
     shown = offered["electricity_import_tariff_1"].old_shown
     assert (shown.text, shown.at) == ("4312.345 kWh", datetime(2026, 1, 8, 12, 0, tzinfo=UTC))
+    # 200 kWh in a month: a person has to say so.
+    assert not offered["electricity_import_tariff_1"].pair.is_sure
     await house.take_over()
     await house.tell_us()
     assert number(hass, "sensor.energy_consumption_tarif_1") == FIRST
@@ -697,6 +831,86 @@ async def test_only_statistics_are_left(hass: HomeAssistant, house: House) -> No
     await house.take_over()
     await house.tell_us()
     assert number(hass, "sensor.energy_consumption_tarif_1") == pytest.approx(FIRST + 5)
+
+
+async def test_what_is_left_of_a_plug_is_not_the_meters(hass: HomeAssistant, house: House) -> None:
+    await house.add()
+    # Gone from the registry for long, with less than the meter shows.
+    record(hass, "sensor.washing_machine_energy", "kWh", 800.0, LAST_HOUR - timedelta(days=500))
+    record_mean(hass, "sensor.dishwasher_power_usage", 1.2)
+    # A plug that was removed: its unique ids say what it was.
+    plug = await left_by(
+        hass,
+        "homewizard",
+        {
+            "sensor.plug_low": ("HWE-SKT_3c39_total_power_import_t1_kwh", "kWh", "energy", FIRST),
+            "sensor.plug_power": ("HWE-SKT_3c39_active_power_w", "W", "power", None),
+        },
+    )
+    assert await house.offered() == {}
+    # As the registry does when the integration is deleted; here it cannot be loaded.
+    er.async_get(hass).async_clear_config_entry(plug.entry_id)
+    assert await house.offered() == {}
+
+
+async def test_what_is_gone_is_proven_by_what_is_left_of_the_same_device(hass: HomeAssistant, house: House) -> None:
+    await house.add()
+    entry = await left_by(
+        hass,
+        "esphome",
+        {
+            "sensor.reader_energy_consumed_tariff_1": ("A0:01-sensor-ect1", "kWh", "energy", FIRST),
+            "sensor.reader_energy_consumed_tariff_2": ("B0:02-sensor-ect2", "kWh", "energy", 3900.0),
+        },
+    )
+    record_mean(hass, "sensor.reader_power_consumed", 1193.0)
+    record_mean(hass, "sensor.dishwasher_power_produced", 40.0)
+    for device, entity_id in (("A0:01", "reader_power_consumed"), ("C0:03", "dishwasher_power_produced")):
+        er.async_get(hass).async_get_or_create(
+            "sensor", "esphome", f"{device}-sensor-power", suggested_object_id=entity_id, config_entry=entry
+        )
+    # As the registry does when the integration is deleted; here it cannot be loaded.
+    er.async_get(hass).async_clear_config_entry(entry.entry_id)
+    offered = await house.offered()
+    # 87.65 kWh of the other tariff cannot be used in an hour; the dishwasher is another device.
+    assert {slot: one.pair.old.entity_id for slot, one in offered.items()} == {
+        "electricity_import_tariff_1": "sensor.reader_energy_consumed_tariff_1",
+        "electricity_power_import": "sensor.reader_power_consumed",
+    }
+    assert all(one.pair.is_sure for one in offered.values())
+
+
+async def test_a_total_of_zero_is_a_reading(hass: HomeAssistant, house: House) -> None:
+    with patch.object(house, "telegram", return_value=nl5({"1-0:2.8.1": "(000000.000*kWh)"})):
+        await house.add()
+    await left_by(
+        hass,
+        "homewizard",
+        {
+            "sensor.p1_low": ("HWE-P1_5c2f_total_power_import_t1_kwh", "kWh", "energy", FIRST),
+            "sensor.p1_export": ("HWE-P1_5c2f_total_power_export_t1_kwh", "kWh", "energy", 0.0),
+        },
+    )
+    offered = await house.offered()
+    export = offered["electricity_export_tariff_1"]
+    assert (export.pair.old.amount, export.old_shown.text, export.pair.is_sure) == (0, "0 kWh", True)
+
+
+def record_mean(hass: HomeAssistant, entity_id: str, value: float) -> None:
+    """Write an hour of a power."""
+    async_import_statistics(
+        hass,
+        {
+            "mean_type": StatisticMeanType.ARITHMETIC,
+            "has_sum": False,
+            "name": None,
+            "source": "recorder",
+            "statistic_id": entity_id,
+            "unit_class": "power",
+            "unit_of_measurement": "W",
+        },
+        [StatisticData(start=LAST_HOUR, mean=value, min=value, max=value)],
+    )
 
 
 async def test_statistics_that_somebody_uses_meanwhile_are_not_taken(hass: HomeAssistant, house: House) -> None:

@@ -115,11 +115,69 @@ def test_what_dsmr_has_is_found_by_its_unique_ids() -> None:
         (3000.00, DAY, False),
         # The meter before ours, or another house.
         (51_000.00, 365 * DAY, False),
-        (7.00, 365 * DAY, True),
     ],
 )
 def test_a_total_has_to_lead_up_to_ours(amount: float, ago: float, *, is_ours: bool) -> None:
     assert bool(pairs(dsmr("electricity_used_tariff_1", amount, ago=ago))) is is_ours
+
+
+@pytest.mark.parametrize(
+    ("amount", "ago", "is_sure"),
+    [
+        (4512.345, 60, True),
+        (4412.40, 2 * DAY, True),
+        # 100.4 kWh: hardly used in two days.
+        (4411.90, 2 * DAY, False),
+        (4500.00, 3 * DAY, False),
+        # It may be ours of a year ago; and just as well a washing machine's.
+        (7.00, 365 * DAY, False),
+        (800.00, 500 * DAY, False),
+    ],
+)
+def test_what_was_recorded_long_ago_is_possible_but_not_sure(amount: float, ago: float, *, is_sure: bool) -> None:
+    olds = [dsmr("electricity_used_tariff_1", amount, ago=ago), dsmr("current_electricity_usage", 1.2)]
+    found = pair(olds, METER, NOW)
+    # What is no total is as sure as what proves it.
+    assert {one.slot: one.is_sure for one in found} == {
+        "electricity_import_tariff_1": is_sure,
+        "electricity_power_import": is_sure,
+    }
+
+
+def test_of_gas_50_cubic_metres_are_sure() -> None:
+    def gas(amount: float) -> Old:
+        return Old(
+            entity_id="sensor.g",
+            group="a",
+            platform="dsmr",
+            unique_id="G1",
+            quantity="gas",
+            amount=amount,
+            at=NOW - DAY,
+        )
+
+    assert [one.is_sure for one in pair([gas(2519.7)], METER, NOW)] == [True]
+    assert [one.is_sure for one in pair([gas(2519.6)], METER, NOW)] == [False]
+
+
+def test_of_two_that_show_the_same_the_sure_one_is_taken() -> None:
+    # Recorded an hour later than that of a group of which nothing is sure.
+    unsure = dsmr("electricity_used_tariff_1", 4312.345, ago=4 * HOUR, group="unsure")
+    (found,) = pair([unsure, dsmr("electricity_used_tariff_1", 4512.0, ago=5 * HOUR)], METER, NOW)
+    assert (found.old.group, found.is_sure) == ("dsmr", True)
+
+
+def test_a_zero_proves_nothing_else() -> None:
+    # Whoever has no solar panels has one.
+    zero = dsmr("electricity_delivered_tariff_1", 0.0)
+    (alone,) = pair([zero, dsmr("current_electricity_usage", 1.2)], METER, NOW)
+    assert (alone.slot, alone.is_sure) == ("electricity_export_tariff_1", False)
+    found = pair([zero, LOW], METER, NOW)
+    assert [one.is_sure for one in found] == [True, True]
+    # Nothing recorded at all is not even that.
+    assert pairs(dsmr("electricity_delivered_tariff_1")) == {}
+    found = pair([dsmr("electricity_delivered_tariff_1"), LOW], METER, NOW)
+    assert [one.is_sure for one in found] == [True, True]
 
 
 def test_a_total_of_which_nothing_is_known_is_nobodys() -> None:
@@ -175,8 +233,24 @@ def test_homewizard_has_the_net_power() -> None:
         "electricity_power": "active_power_w",
         "gas_gas": "gas",
     }
-    # A plug of the same make.
+    # A meter of another house.
     assert pairs(homewizard("total_power_import_kwh", 12.0), homewizard("active_power_w", 40.0)) == {}
+
+
+@pytest.mark.parametrize("product", ["HWE-SKT", "HWE-KWH1", "SDM230-wifi"])
+def test_no_other_device_of_homewizard_is_the_meter(product: str) -> None:
+    def of(unique_id: str) -> Old:
+        return Old(
+            entity_id=f"sensor.{unique_id}",
+            group="a",
+            platform="homewizard",
+            unique_id=unique_id,
+            amount=4312.0,
+            at=NOW - 100 * DAY,
+        )
+
+    assert pairs(of(f"{product}_3c39_total_power_import_t1_kwh")) == {}
+    assert pairs(of("HWE-P1_3c39_total_power_import_t1_kwh")).keys() == {"electricity_import_tariff_1"}
 
 
 def test_dsmr_reader_has_one_unique_id_a_topic() -> None:
@@ -209,9 +283,11 @@ def test_dsmr_reader_has_one_unique_id_a_topic() -> None:
 @pytest.mark.parametrize(
     ("name", "quantity", "keys"),
     [
-        ("Energy Consumed Tariff 1", "energy", ("import_tariff_1", "heat", "cooling")),
-        ("Energy Produced Tariff 2", "energy", ("export_tariff_2", "heat", "cooling")),
-        ("Energieverbruik T1", "energy", ("import_tariff_1", "heat", "cooling")),
+        ("Energy Consumed Tariff 1", "energy", ("import_tariff_1",)),
+        ("Energy Produced Tariff 2", "energy", ("export_tariff_2",)),
+        ("Energieverbruik T1", "energy", ("import_tariff_1",)),
+        ("Heat Energy", "energy", ("heat", "cooling")),
+        ("Washing Machine Energy", "energy", ()),
         ("Power Consumed", "power", ("power_import",)),
         ("Power Returned L2", "power", ("power_export_l2",)),
         ("Net Power", "power", ("power",)),
@@ -229,20 +305,21 @@ def test_others_are_known_by_what_they_are_called(name: str, quantity: str | Non
     assert keys_of(esphome(name, quantity)) == keys
 
 
-def test_a_total_without_a_way_is_what_its_reading_says() -> None:
-    found = keys_of(esphome("Energy", "energy"))
+def test_a_total_needs_a_word_for_its_way_or_tariff_and_the_reading_says_the_rest() -> None:
+    found = keys_of(esphome("Energy low tariff", "energy"))
     assert {"import_total", "import_tariff_4", "export_total", "export_tariff_1"} <= set(found)
     # Nearest of those that it could be: 8500, 4512.345 or 3987.655.
-    assert pairs(esphome("Energy", "energy", 4512.3)) == {"electricity_import_tariff_1": "energy"}
+    assert pairs(esphome("Energy low tariff", "energy", 4512.3)) == {"electricity_import_tariff_1": "energy_low_tariff"}
+    assert pairs(esphome("Energy T1", "energy", 4512.3)) == {"electricity_import_tariff_1": "energy_t1"}
+    assert pairs(esphome("Energy", "energy", 4512.3)) == {}
 
 
 def test_what_is_left_of_an_integration_that_is_gone_is_known_by_its_id() -> None:
-    left = Old(entity_id="sensor.energy_consumption_tarif_1", group="", amount=4100.0, at=NOW - 30 * DAY)
-    power = Old(entity_id="sensor.power_consumption", group="", amount=0.4, at=NOW - 30 * DAY)
-    assert pairs(left, power) == {
-        "electricity_import_tariff_1": "energy_consumption_tarif_1",
-        "electricity_power_import": "power_consumption",
-    }
+    left = Old(entity_id="sensor.energy_consumption_tarif_1", group="1", amount=4100.0, at=NOW - 30 * DAY)
+    # Nobody knows whose it was.
+    power = Old(entity_id="sensor.power_consumption", group="2", amount=0.4, at=NOW - 30 * DAY)
+    washing_machine = Old(entity_id="sensor.washing_machine_energy", group="3", amount=800.0, at=NOW - 500 * DAY)
+    assert pairs(left, power, washing_machine) == {"electricity_import_tariff_1": "energy_consumption_tarif_1"}
     assert keys_of(Old(entity_id="", group="")) == ()
 
 
@@ -271,6 +348,43 @@ def test_a_meter_that_shows_less_adds_nothing() -> None:
     last = Row(0, 102.0, 50.0)
     ours = rows((7.0, 0.0), (8.0, 1.0), start=HOUR)
     assert [row.sum for row in continued(last, ours)] == [50.0, 51.0]
+
+
+def test_what_both_have_counted_is_counted_once() -> None:
+    # The other one was read a few seconds later than ours.
+    last = Row(0, 100.004, 50.0)
+    found = continued(last, rows((100.0, 7.0), (101.0, 8.0)))
+    assert [round(row.sum, 6) for row in found] == [50.996]
+    # Nearly nothing is used: ours is still behind it, and that is no new meter.
+    found = continued(last, rows((100.0, 7.0), (100.002, 7.002), (101.0, 8.0)))
+    assert round(found[-1].sum, 6) == 50.996
+    # Ours missed two hours that the other one has: 100 … 103, 104.
+    last = Row(2 * HOUR, 103.0, 50.0)
+    found = continued(last, [Row(0, 100.0, 7.0), Row(3 * HOUR, 104.0, 11.0)])
+    assert [row.sum for row in found] == [51.0]
+
+
+def test_a_new_meter_after_hours_that_only_the_other_one_has() -> None:
+    # Ours counted 3 kWh of the new meter; what was used of the old one until then is in the other's sum.
+    last = Row(2 * HOUR, 103.0, 50.0)
+    found = continued(last, [Row(0, 100.0, 7.0), Row(3 * HOUR, 3.0, 10.0)])
+    assert [row.sum for row in found] == [53.0]
+
+
+def test_five_minutes_and_hours_come_to_the_same() -> None:
+    # The other one ends at 11:20 with 100.204; its hour ended with 100.004. Ours shows 0.004 less all the time.
+    hours = continued(Row(10 * HOUR, 100.004, 50.0), [Row(10 * HOUR, 100.0, 7.0), Row(11 * HOUR, 100.6, 7.6)])
+    five = HOUR / 12
+    periods = continued(
+        Row(11 * HOUR + 3 * five, 100.204, 50.2),
+        [
+            Row(11 * HOUR + 3 * five, 100.2, 7.2),
+            Row(11 * HOUR + 4 * five, 100.3, 7.3),
+            Row(11 * HOUR + 11 * five, 100.6, 7.6),
+        ],
+    )
+    # 0.6 less the 0.004 that were counted before.
+    assert round(hours[-1].sum, 6) == round(periods[-1].sum, 6) == 50.596
 
 
 def test_nothing_later_is_nothing_to_go_on_with() -> None:
