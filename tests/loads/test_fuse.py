@@ -152,11 +152,23 @@ def test_two_phases_over_the_fuse_do_not_shed_a_load_twice() -> None:
     assert shed(fuse, 0.0, over, [charger, boiler]) == ["charger", "boiler"]
 
 
-def test_what_is_known_to_draw_nothing_is_not_shed() -> None:
+def test_what_is_measured_to_draw_nothing_is_not_shed() -> None:
     fuse, warm = Fuse(), unit("warm", 1)
-    warm.learner.idle = True
+    warm.learner.idle, warm.learner._sensor_w = True, 0.0
     assert shed(fuse, 0.0, telegram(phase(27.8, 6394.0)), [warm]) == []
     assert fuse.helpless
+
+
+def test_what_is_only_believed_to_draw_nothing_is_shed_when_nothing_else_is_left() -> None:
+    fuse, warm, pump = Fuse(), unit("warm", 2), unit("pump", 1)
+    warm.learner.idle = True
+    over = telegram(phase(27.8, 6394.0))
+    assert shed(fuse, 0.0, over, [warm, pump]) == ["pump"]
+    # The pump's 2 kW have gone, and as much has come: 300 s are left to it, then the other one is tried.
+    pump.on = False
+    assert shed(fuse, 60.0, over, [warm, pump]) == []
+    assert fuse.helpless
+    assert shed(fuse, 361.0, over, [warm, pump]) == ["warm"]
 
 
 def test_too_much_export_is_only_said() -> None:

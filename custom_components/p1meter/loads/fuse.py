@@ -180,8 +180,11 @@ class Fuse:
         if watch.expected_a > 0 and current > watch.shed_at_a - _FALLEN * watch.expected_a:
             watch.stopped_until = now + LOCK_S
         watch.expected_a = 0.0
-        # What is known to draw nothing would not help.
-        drawing = [unit for unit in there if not unit.learner.idle]
+        # What draws nothing would not help. But as long as no sensor of its own says so, that is only believed: where
+        # nothing else is left, better shed in vain than to leave on what draws all the same.
+        drawing = [unit for unit in there if not unit.learner.idle] or [
+            unit for unit in there if not unit.learner.is_measured
+        ]
         if now < watch.stopped_until or not drawing:
             self.helpless = True
             return []

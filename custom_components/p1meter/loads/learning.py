@@ -159,6 +159,11 @@ class Learner:
         """What a restart needs; JSON-able."""
         return {"measures": list(self._measures), "phases": list(self._learned or ()), "idle": self.idle}
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether the load has a power sensor of its own that says what it draws."""
+        return self._sensor_w is not None
+
     def draw_w(self) -> float:
         """Return what the load draws now, given that it is on: by its own sensor, else as learned; 0 if it is idle."""
         if self.idle:
