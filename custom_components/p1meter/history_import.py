@@ -37,7 +37,7 @@ from .merging import (
     one_after_the_other,
     preview,
     settle,
-    total_of,
+    sum_of,
 )
 from .meter import REGISTERS
 from .meter.electricity import TOTALS
@@ -334,7 +334,7 @@ async def _found(
         slots = [slot for part in parts if (slot := slot_id(ELECTRICITY, part)) in by_slot]
         total_slot = slot_id(ELECTRICITY, total)
         if total_slot not in by_slot and len(slots) > 1 and sensor_of(hass, entry_id, total_slot) is not None:
-            by_slot[total_slot] = [total_of(total, [by_slot[slot][0] for slot in slots])]
+            by_slot[total_slot] = [sum_of(total, [by_slot[slot][0] for slot in slots])]
     for slot, all_series in by_slot.items():
         series, *others = sorted(all_series, key=lambda one: one.rows[0].start)
         for other in others:

@@ -302,7 +302,7 @@ def met(seam: Seam, newest: Booked, first: Booked) -> Seam:
     return seam._replace(first=first, after=after, is_short=True, written=newest)
 
 
-def total_of(key: str, tariffs: Sequence[Series]) -> Series:
+def sum_of(key: str, tariffs: Sequence[Series]) -> Series:
     """Return the sum of the tariffs of a meter that sends no total, where all of them have a row.
 
     Args:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers.selector import SelectOptionDict
-from homeassistant.util import dt as dt_util
 import probatio as vol
 
 from .copying import async_copy
 from .fields import open_list, tick_list
 from .history_import import NotWrittenError
+from .history_labels import moment
 from .import_flow import ImportFlow
 from .known import reader_of
 from .takeable import async_offer
@@ -172,5 +172,5 @@ def _label(candidate: Candidate, now: str) -> str:
 def _value(shown: Shown, now: str) -> str:
     if not shown.text:
         return "-"
-    at = now if shown.at is None else dt_util.as_local(shown.at).strftime("%Y-%m-%d %H:%M")
+    at = now if shown.at is None else moment(shown.at)
     return f"{shown.text} ({at})"

@@ -25,7 +25,7 @@ from p1meter.merging import (
     one_after_the_other,
     preview,
     settle,
-    total_of,
+    sum_of,
 )
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
@@ -404,7 +404,7 @@ def test_the_hours_of_a_register_in_the_unit_of_the_statistics() -> None:
 def test_the_total_of_tariffs_where_all_are_known() -> None:
     low = series(dated((10, "1.5"), (11, "1.75"), (12, "2"), (14, "3")))
     high = series(dated((11, "10"), (12, "10.5"), (13, "11"), (14, "12"), key="import_tariff_2"))
-    total = total_of("import_total", [low, high])
+    total = sum_of("import_total", [low, high])
     assert total.key == "import_total"
     assert total.unit == "kWh"
     # Of the first hour that both have nobody knows all that has grown in it.
@@ -419,7 +419,7 @@ def test_the_total_of_tariffs_of_two_meters() -> None:
     high = series(
         dated(*old, key="import_tariff_2", meter="A") + dated(*new, key="import_tariff_2", meter="B"),
     )
-    assert hours_of(total_of("import_total", [low, high]), 1.0) == [
+    assert hours_of(sum_of("import_total", [low, high]), 1.0) == [
         hour(NINE, 10.0, is_first=True),
         hour(TEN, 12.0, 2.0),
         hour(ELEVEN, 0.0, is_first=True),
@@ -430,10 +430,10 @@ def test_the_total_of_tariffs_of_two_meters() -> None:
 def test_the_total_of_what_has_grown() -> None:
     low = series(dated((10, "0.5"), (11, "0.25"), growth=True))
     high = series(dated((10, "1"), (12, "1"), key="import_tariff_2", growth=True))
-    total = total_of("import_total", [low, high])
+    total = sum_of("import_total", [low, high])
     assert hours_of(total, 1.0) == [hour(NINE, None, 1.5)]
     readings = series(dated((10, "5"), key="import_tariff_2"))
-    assert hours_of(total_of("import_total", [low, readings]), 1.0) == [hour(NINE, None, 0.5)]
+    assert hours_of(sum_of("import_total", [low, readings]), 1.0) == [hour(NINE, None, 0.5)]
 
 
 def test_one_meter_after_the_other() -> None:
