@@ -137,13 +137,13 @@ class _Rules:
     def __init__(self, numbers: Numbers) -> None:
         phases, minutes = numbers.phase_noise, numbers.other_minutes
 
-        def wavering(unit: str, noise: float, step: float = inf, share: float = 0.0) -> _Rule:
+        def wavering(unit: str, noise: float, noise_share: float = 0.0, step: float = inf, share: float = 0.0) -> _Rule:
             return _Rule(
                 unit=unit,
                 step=step,
                 share=share,
                 noise=noise,
-                noise_share=0.1 if step == inf else 0.0,
+                noise_share=noise_share,
                 patience=_PATIENCE_OF_PHASES,
                 minutes=minutes,
             )
@@ -165,15 +165,15 @@ class _Rules:
         self._wavering = {
             # A demand that grows within its quarter of an hour, a limit.
             "power": _Rule(unit="W", step=numbers.power_step, share=0.1),
-            "reactive_power": wavering("var", phases),
-            "apparent_power": wavering("VA", phases),
-            # At 230 V.
-            "current": wavering("A", phases / 230),
-            "voltage": wavering("V", numbers.voltage_noise, 1.0, 0.02),
-            "frequency": wavering("Hz", 0.05, 0.1),
-            "power_factor": wavering("", 0.1, 0.1, 0.2),
+            "reactive_power": wavering("var", phases, 0.1),
+            "apparent_power": wavering("VA", phases, 0.1),
+            # At 230 V. A phase that is overloaded is seen at once.
+            "current": wavering("A", phases / 230, 0.1, 5.0, 0.2),
+            "voltage": wavering("V", numbers.voltage_noise, step=1.0, share=0.02),
+            "frequency": wavering("Hz", 0.05, step=0.1),
+            "power_factor": wavering("", 0.1, step=0.1, share=0.2),
         }
-        self._phase = wavering("W", phases)
+        self._phase = wavering("W", phases, 0.1)
         # What a person has picked is written as a register of ours in the same unit is; in other units always.
         self._picked = {unit: rule for quantity, rule in self._wavering.items() for unit in UNITS[quantity]}
         self._picked |= dict.fromkeys(UNITS["power"], self._net)

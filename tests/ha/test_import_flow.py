@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     from .conftest import SetUp
 
-pytestmark = pytest.mark.recorder
+# Home Assistant keeps uploads in one place, whoever runs: one process at a time.
+pytestmark = [pytest.mark.recorder, pytest.mark.xdist_group("upload")]
 
 LOW = "sensor.iskra_am550_import_low_tariff"
 GAS = "sensor.gas_meter_gas"
