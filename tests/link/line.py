@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 from contextlib import asynccontextmanager
+import fcntl
 import importlib
 import os
 from pathlib import Path
+import termios
 import tty
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +99,12 @@ class Cable:
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(self._master, data[: chunk or len(data)]) :]
                 await asyncio.sleep(0 if chunk else 0.001)
+
+    async def taken(self) -> None:
+        """Wait until somebody has read what was sent."""
+        async with asyncio.timeout(TIMEOUT):
+            while fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)) != bytes(4):  # noqa: ASYNC110 (nobody tells of it)
+                await asyncio.sleep(0.001)
 
     async def received(self, size: int) -> bytes:
         """What was written to the port, once it is ``size`` bytes."""
