@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 from unittest.mock import patch
 
-from homeassistant.const import CONF_PORT
+from homeassistant.const import CONF_PORT, EVENT_STATE_CHANGED
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
     from pathlib import Path
 
-    from homeassistant.core import HomeAssistant, State
+    from homeassistant.core import State
 
     from custom_components.p1meter.coordinator import MeterCoordinator
 
@@ -261,3 +262,16 @@ def shown(state: State) -> tuple[Any, ...]:
 def states(hass: HomeAssistant) -> dict[str, str]:
     """Return what the entities show."""
     return {state.entity_id: state.state for state in hass.states.async_all(("sensor", "binary_sensor"))}
+
+
+@pytest.fixture
+def written(hass: HomeAssistant) -> list[str]:
+    """The entities whose state was written, in order."""
+    entities: list[str] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        entities.append(event.data["entity_id"])
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, note)
+    return entities

@@ -6,8 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
@@ -23,6 +22,7 @@ from .conftest import Say, SetUp, WallClock, get, read, states, until
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from homeassistant.core import HomeAssistant
     from homeassistant.helpers.issue_registry import IssueEntry
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -39,19 +39,6 @@ def impatient() -> Generator[None]:
     """A meter counts as silent after a second."""
     with patch.object(coordinator, "silence_limit", lambda _: 1.0):
         yield
-
-
-@pytest.fixture
-def written(hass: HomeAssistant) -> list[str]:
-    """The entities whose state was written, in order."""
-    entities: list[str] = []
-
-    @callback
-    def note(event: Event[EventStateChangedData]) -> None:
-        entities.append(event.data["entity_id"])
-
-    hass.bus.async_listen(EVENT_STATE_CHANGED, note)
-    return entities
 
 
 def state(hass: HomeAssistant, entity_id: str) -> str:

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from homeassistant.const import EVENT_STATE_CHANGED
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 import pytest
 
@@ -16,6 +14,7 @@ from .dialogs import ENGLISH
 from .forms import cogwheel, fill_in, suggested
 
 if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from .fake_loads import FakeManager
@@ -23,19 +22,6 @@ if TYPE_CHECKING:
 POWER = "sensor.iskra_am550_power"
 VOLTAGE = "sensor.iskra_am550_voltage_phase_1"
 IMPORT_LOW = "sensor.iskra_am550_import_low_tariff"
-
-
-@pytest.fixture
-def written(hass: HomeAssistant) -> list[str]:
-    """The entities whose state was written, in order."""
-    entities: list[str] = []
-
-    @callback
-    def note(event: Event[EventStateChangedData]) -> None:
-        entities.append(event.data["entity_id"])
-
-    hass.bus.async_listen(EVENT_STATE_CHANGED, note)
-    return entities
 
 
 def reporting(entry: MockConfigEntry) -> Numbers | None:
