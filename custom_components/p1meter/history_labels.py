@@ -2,12 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
+from .recorded import sensor_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,7 +33,5 @@ def number(value: float) -> str:
 @callback
 def name_of(hass: HomeAssistant, entry_id: str, slot: str) -> str:
     """Return what a person calls the sensor of a slot."""
-    registry = er.async_get(hass)
-    entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{entry_id}_{slot}")
-    entity = None if entity_id is None else registry.async_get(entity_id)
+    entity = sensor_of(hass, entry_id, slot)
     return slot if entity is None else entity.name or entity.original_name or entity.entity_id
