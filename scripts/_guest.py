@@ -79,8 +79,10 @@ def run_in_guest(command: list[str], *, folder: Path, limit: float, output: Bina
 
 def _boot(kernel: Path, initrd: Path, job: Path, limit: float, output: BinaryIO) -> int:
     """Start the guest; pass on what it prints and return the status of its command."""
-    # An emulated processor stumbles now and then while its kernel starts.
-    accelerators = [*(["kvm"] if os.access("/dev/kvm", os.W_OK) else []), "tcg", "tcg"]
+    # An emulated processor stumbles now and then, and its kernel with it: that says nothing about the command.
+    accelerators = [*(["kvm"] if os.access("/dev/kvm", os.W_OK) else []), "tcg", "tcg", "tcg"]
+    started_once = False
+    last: list[str] = []
     for accelerator in accelerators:
         started = time.monotonic()
         # A machine may have a KVM that runs no guest.
@@ -106,9 +108,17 @@ def _boot(kernel: Path, initrd: Path, job: Path, limit: float, output: BinaryIO)
                 guest.wait()
         if len(words) == 2:
             return int(words[1])
+        seconds = time.monotonic() - started
+        last = (job / "console").read_text(errors="replace").splitlines()[-50:]
+        if words and not ended:
+            raise TimeoutError(
+                "\n".join([f"no result from the guest after {seconds:.0f} s; its kernel's last words:", *last])
+            )
         if words:
-            raise TimeoutError(f"no result from the guest after {time.monotonic() - started:.0f} s")
-    last = (job / "console").read_text(errors="replace").splitlines()[-5:]
+            started_once = True
+            print(f"the guest died after {seconds:.0f} s; its kernel's last words:", *last, sep="\n", flush=True)
+    if started_once:
+        raise TimeoutError("the guest's kernel dies each time")
     raise NoGuestError("\n".join(["needs a qemu guest, and none starts here:", *last]))
 
 
