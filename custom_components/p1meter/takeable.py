@@ -17,10 +17,10 @@ from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 from homeassistant.util.unit_conversion import EnergyConverter, VolumeConverter
 
-from .const import CONF_ASKED, DOMAIN
+from .const import CONF_ASKED
 from .meter import REGISTERS
 from .pairs import TABLES, Old, Ours, Pair, pair
-from .recorded import read_metadata
+from .recorded import read_metadata, sensor_of
 from .sensor import unit_and_factor
 
 if TYPE_CHECKING:
@@ -163,7 +163,6 @@ def _may_be_taken(entity: er.RegistryEntry, memory: Memory) -> bool:
 @callback
 def _ours(hass: HomeAssistant, entry: P1MeterConfigEntry) -> dict[str, tuple[Ours, er.RegistryEntry, Shown]]:
     """Return our sensors that have not taken a place yet, by slot."""
-    registry = er.async_get(hass)
     coordinator = entry.runtime_data
     memory = coordinator.memory
     # While something is to be shifted in the statistics, they are not given to another one.
@@ -172,10 +171,8 @@ def _ours(hass: HomeAssistant, entry: P1MeterConfigEntry) -> dict[str, tuple[Our
     found: dict[str, tuple[Ours, er.RegistryEntry, Shown]] = {}
     for key in REGISTERS:
         for slot in memory.slots.values():
-            entity_id = registry.async_get_entity_id(SENSOR, DOMAIN, f"{entry.entry_id}_{slot.id}")
-            if slot.key != key or slot.id in busy or entity_id is None:
+            if slot.key != key or slot.id in busy or (entity := sensor_of(hass, entry.entry_id, slot.id)) is None:
                 continue
-            entity = registry.entities[entity_id]
             options = tuple((entity.capabilities or {}).get("options", ()))
             amount, shown = _reading(coordinator, slot.id)
             found[slot.id] = Ours(slot=slot.id, key=key, amount=amount, options=options), entity, shown

@@ -47,7 +47,7 @@ from .load_renames import async_rename
 from .memory import Takeover
 from .pairs import continued
 from .ports import async_same_port, port_of
-from .recorded import async_until_written, read_metadata, read_rows
+from .recorded import async_until_written, read_metadata, read_rows, sensor_of
 from .takeable import ESPHOME
 
 if TYPE_CHECKING:
@@ -236,9 +236,8 @@ async def async_leave(hass: HomeAssistant, entry: ConfigEntry, store: MeterStore
 
 def names(hass: HomeAssistant, entry: ConfigEntry, takeovers: Iterable[Takeover]) -> str:
     """Return the entity ids of ours, for a person."""
-    registry = er.async_get(hass)
-    ids = (registry.async_get_entity_id(SENSOR, DOMAIN, f"{entry.entry_id}_{taken.slot}") for taken in takeovers)
-    return ", ".join(entity_id for entity_id in ids if entity_id is not None)
+    sensors = (sensor_of(hass, entry.entry_id, taken.slot) for taken in takeovers)
+    return ", ".join(sensor.entity_id for sensor in sensors if sensor is not None)
 
 
 async def _async_switch_on(hass: HomeAssistant, store: MeterStore) -> None:
@@ -342,9 +341,7 @@ def _as_registered(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> 
 
     Home Assistant saves its registry later than we our store: after a power cut it may be that of before.
     """
-    registry = er.async_get(hass)
-    entity_id = registry.async_get_entity_id(SENSOR, DOMAIN, f"{entry.entry_id}_{taken.slot}")
-    ours = registry.async_get(entity_id or "")
+    ours = sensor_of(hass, entry.entry_id, taken.slot)
     has_left = ours is None or ours.id != taken.left
     if taken.stage == "taken" and not has_left:
         return taken._replace(stage="wanted")
@@ -384,7 +381,7 @@ def _take(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> tuple[str
     """
     registry = er.async_get(hass)
     unique_id = f"{entry.entry_id}_{taken.slot}"
-    ours = _entity(registry, registry.async_get_entity_id(SENSOR, DOMAIN, unique_id))
+    ours = _sensor_of(hass, entry, taken)
     if taken.place in {ours.id, ours.entity_id}:
         return None
     if taken.platform:
@@ -418,7 +415,7 @@ def _return(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> er.Regi
     """
     registry = er.async_get(hass)
     unique_id = f"{entry.entry_id}_{taken.slot}"
-    ours = _entity(registry, registry.async_get_entity_id(SENSOR, DOMAIN, unique_id))
+    ours = _sensor_of(hass, entry, taken)
     if ours.id == taken.left:
         return ours
     left_disabled_by = None if taken.left_disabled_by is None else er.RegistryEntryDisabler(taken.left_disabled_by)
@@ -446,6 +443,14 @@ def _return(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> er.Regi
     registry.async_remove(ours.entity_id)
     registry.async_update_entity(left.entity_id, disabled_by=left_disabled_by)
     return left
+
+
+def _sensor_of(hass: HomeAssistant, entry: ConfigEntry, taken: Takeover) -> er.RegistryEntry:
+    """Return our sensor. Raises KeyError if it is not there."""
+    ours = sensor_of(hass, entry.entry_id, taken.slot)
+    if ours is None:
+        raise KeyError(taken.slot)
+    return ours
 
 
 def _entity(registry: er.EntityRegistry, entity_id_or_id: str | None) -> er.RegistryEntry:
@@ -554,9 +559,9 @@ async def _async_join_statistics(hass: HomeAssistant, entry: ConfigEntry, wanted
     pairs = []
     for taken in wanted:
         place = registry.async_get(taken.place)
-        ours = registry.async_get_entity_id(SENSOR, DOMAIN, f"{entry.entry_id}_{taken.slot}")
-        if ours is not None and (place is None or place.entity_id != ours):
-            pairs.append((taken.place if place is None else place.entity_id, ours))
+        ours = sensor_of(hass, entry.entry_id, taken.slot)
+        if ours is not None and (place is None or place.entity_id != ours.entity_id):
+            pairs.append((taken.place if place is None else place.entity_id, ours.entity_id))
     await _async_write(hass, await recorder.async_add_executor_job(_read_continuations, hass, pairs))
 
 
