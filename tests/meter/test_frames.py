@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 NL5 = nl5()
+NL3 = unchecked("/KAM5\n\n1-3:0.2.8(30)\n1-0:1.7.0(0000.1*kW)\n!")
 EVERY_KIND = {"nl5": NL5, "nl2": NL2, "holley": HOLLEY, "block": BLOCK, "heat block": HEAT_BLOCK}
 every_kind = pytest.mark.parametrize("telegram", EVERY_KIND.values(), ids=EVERY_KIND)
 
@@ -50,6 +51,22 @@ def test_telegrams_come_in_any_pieces(telegram: bytes) -> None:
         assert story(find(telegram[:cut], telegram[cut:])) == [telegram]
     twice = telegram * 2
     assert story(find(*(twice[at : at + 1] for at in range(len(twice))))) == [telegram, telegram]
+
+
+@pytest.mark.parametrize("whole", [NL2, NL3, HOLLEY])
+def test_what_came_before_does_not_change_what_is_whole(whole: bytes) -> None:
+    """Without a checksum too, where a telegram that is like the one before is not looked at again."""
+    chance = random.Random(1)
+    finder = FrameFinder()
+    finder.feed(whole)
+    for _ in range(2000):
+        sent = bytearray(whole)
+        for _ in range(chance.randint(0, 3)):
+            sent[chance.randrange(len(sent))] = chance.choice(
+                b"0123456789" if chance.random() < 0.7 else b"()*.:!/x\r\n\xaf"
+            )
+        data = bytes(sent)
+        assert finder.feed(data) + finder.close() == find(data)
 
 
 @every_kind

@@ -559,6 +559,9 @@ CHANGES = {
     "no number": ("1-0:1.7.0(00.100*kW)", "1-0:1.7.0(0x.100*kW)"),
     "export begins": ("1-0:1.7.0(00.100*kW)", "1-0:1.7.0(-0.100*kW)"),
     "export ends": ("1-0:1.7.0(-0.100*kW)", "1-0:1.7.0(00.100*kW)"),
+    "a sign": ("1-0:1.7.0(00.100*kW)", "1-0:1.7.0(+0.100*kW)"),
+    "a power of ten": ("1-0:1.7.0(00.100*kW)", "1-0:1.7.0(01E-01*kW)"),
+    "two points": ("1-0:1.7.0(00.100*kW)", "1-0:1.7.0(0.0.10*kW)"),
     "another unit": ("1-0:1.7.0(00.100*kW)", "1-0:1.7.0(000100*W)"),
     "a unit without star": ("1-0:1.7.0(00.100kW)", "1-0:1.7.0(00.200kW)"),
     "export power": ("1-0:2.7.0(00.000*kW)", "1-0:2.7.0(00.300*kW)"),
@@ -700,6 +703,39 @@ def test_reading_what_changed_is_reading_everything(seed: int) -> None:
             lines = changed(lines if len(lines) == len(start) else start, chance)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_usual_telegram_is_read_as_any_other(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(seed)
+    telegrams = [telegram("TST5", *changed(lines, chance)) for lines in texts() for _ in range(10)]
+    telegrams += [twin.raw for twin in TWINS if b"\x02" not in twin.raw]
+    found = [decoder().decode(frame(raw), None) for raw in telegrams]
+
+    monkeypatch.setattr("p1meter.meter.lines._regular", lambda _: None)
+
+    for raw, one in zip(telegrams, found, strict=True):
+        same(one, decoder().decode(frame(raw), None))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("1-0:1.8.0((1-0:2.8.0)", ")"),
+        ("1-0:1.8.0(1*kWh", "2.8.0(2*kWh)"),
+        ("1-0:1.8.0(1)*kWh)", "(1-0:2.8.0(2*kWh)"),
+        ("(1*kWh)", "1-0:1.8.0(1*kWh)"),
+        ("1-0:1.8.0(1*kWh)", "", "1-0:2.8.0(2*kWh)", "", "(3)"),
+        ("1-0:1.8.0(1*kWh)x)", "1-0:2.8.0(2*kWh)"),
+    ],
+)
+def test_brackets_in_the_wrong_places(lines: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = telegram("TST5", "1-0:1.8.0(1*kWh)", *lines)
+    one = decoder().decode(frame(raw), None)
+
+    monkeypatch.setattr("p1meter.meter.lines._regular", lambda _: None)
+
+    same(one, decoder().decode(frame(raw), None))
+
+
 def test_a_second_telegram_is_not_read_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = decoder()
     lines = [*HEAD, *TARIFFS, "1-0:1.7.0(00.500*kW)", "0-1:24.1.0(003)", "0-1:24.2.1(240701110000S)(00001.400*m3)"]
@@ -718,6 +754,28 @@ def test_a_second_telegram_is_not_read_from_the_beginning(monkeypatch: pytest.Mo
     assert found.objects[6][1] == ("240701110500S", "00001.500*m3")
 
 
+def test_a_reading_of_which_nothing_changed_is_the_same_object() -> None:
+    """Whoever comes after need look only at what is another one."""
+    reader = decoder()
+    first, second = (
+        reader.decode(frame(telegram("TST5", *HEAD, *TARIFFS, f"1-0:1.7.0(00.{watts}*kW)", "1-0:2.7.0(0*kW)")), None)
+        for watts in ("100", "200")
+    )
+
+    changed_keys = {key for key in first.readings if second.readings[key] is not first.readings[key]}
+    assert changed_keys == {"power_import", "power"}
+
+
+def test_a_code_that_nobody_knows_changes() -> None:
+    reader = decoder()
+    for sent in ("45", "46", "47"):
+        found = reader.decode(frame(telegram("TST5", *TARIFFS, f"1-0:96.50.0({sent})", "1-0:96.50.2(1.5*kWh)")), None)
+        assert {key: reading.value for key, reading in found.unknown.items()} == {
+            "1-0:96.50.0": sent,
+            "1-0:96.50.2": Decimal("1.5"),
+        }
+
+
 def test_lines_that_change_places_stay_what_they_are() -> None:
     reader = decoder()
     for imported, exported in ((1, 2), (3, 4), (1, 2)):
@@ -728,16 +786,6 @@ def test_lines_that_change_places_stay_what_they_are() -> None:
 
     says(found, "power_import=3kW power_export=4kW power=-1000W")
     assert [str(obis) for obis, _ in found.objects] == ["1-0:2.7.0", "1-0:1.7.0"]
-
-
-def test_what_is_remembered_of_lines_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("p1meter.meter.telegram._LINES_KEPT", 4)
-    reader = decoder()
-
-    for watts in range(20):
-        found = reader.decode(frame(telegram("TST5", f"1-0:1.7.0(00.{watts:03}*kW)", "1-0:2.7.0(0*kW)")), None)
-        says(found, f"power={watts}W")
-        assert len(reader._known_lines) <= 4
 
 
 def test_another_meter_on_the_same_line_is_another_meter() -> None:

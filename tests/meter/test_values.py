@@ -10,6 +10,7 @@ from p1meter.meter.values import (
     UNITS,
     Clock,
     count,
+    factor,
     hexadecimal_serial,
     message,
     number,
@@ -299,3 +300,11 @@ def test_a_date_and_a_time_are_a_point_in_time(date: str, time: str, expected: s
 )
 def test_no_date_or_no_time(date: str, time: str) -> None:
     assert Clock(AMSTERDAM).date_and_time(date, time) is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "wanted", "expected"),
+    [("kWh", "Wh", "1000"), ("l", "m3", "0.001"), ("MJ", "kWh", "0.2777777777777777777777777778"), ("kWh", "m3", None)],
+)
+def test_from_one_unit_to_another(unit: str, wanted: str, expected: str | None) -> None:
+    assert factor(unit, wanted) == (None if expected is None else Decimal(expected))

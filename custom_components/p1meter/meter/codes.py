@@ -1,11 +1,14 @@
 """What a code stands for: a register, an object of an M-Bus channel, or the past."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .obis import Obis
 from .registers import REGISTERS, Register
 from .values import UNITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CHECKED = {
     "limiter_threshold",
@@ -27,6 +30,7 @@ _CHANNELS = range(1, 10)
 _OTHER_MEDIA = range(6, 10)  # heat, gas, cold water, hot water
 _OTHER_CHANNEL = 10
 _CLOSED = {"energy", "reactive_energy", "power", "reactive_power", "apparent_power"}
+_ENDS = {quantity: {f"{unit})": unit for unit in units} for quantity, units in UNITS.items()}
 
 
 class Code(NamedTuple):
@@ -40,7 +44,8 @@ class Code(NamedTuple):
         rank: Its place among the codes of the register: the lowest that is sent and not empty counts.
         channel: Of a meter of another medium, else None.
         past: Whether it is a value of an earlier period (`*NN`, `&NN`).
-        units: The units of its value, where that is nothing but a number; None where it takes more to read.
+        ends: How its line may end where its value is nothing but a number, and the unit: `kWh)` is kWh; None where it
+            takes more to read.
         known: Whether p1meter can do something with it.
     """
 
@@ -51,7 +56,7 @@ class Code(NamedTuple):
     rank: int
     channel: int | None
     past: bool
-    units: frozenset[str] | None
+    ends: Mapping[str, str] | None
     known: bool
 
 
@@ -112,10 +117,10 @@ def _code_of(obis: Obis, name: str, part: str, channel: int | None) -> Code:
     if found is None or past or name in PARTS_OF_TIME:
         return Code(obis, name, part, None, 0, channel, past, None, known)
     register, rank = found
-    units = None
+    ends = None
     if register.quantity is not None and register.key not in CHECKED:
-        units = UNITS.get(register.quantity)
-    return Code(obis, name, part, register.key, rank, channel, past, units, known)
+        ends = _ENDS.get(register.quantity)
+    return Code(obis, name, part, register.key, rank, channel, past, ends, known)
 
 
 def _find(name: str) -> tuple[Register, int] | None:

@@ -4,7 +4,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .codes import CHECKED, Code
-from .history import LAST_MONTH, MONTHS, Stamp, average_peak, closing_values, month_peaks, power_failures
+from .history import LAST_MONTH, Stamp, average_peak, closing_values, month_peaks, power_failures
+from .lines import BELGIAN_VERSION, BOTH_FUSES, LOGICAL_NAME, MONTHS
 from .mbus import split_stamped
 from .profiles import Profile, is_belgian_version
 from .readings import Reading, Value
@@ -25,11 +26,6 @@ NET = {
 
 TOTALS = {f"{side}_total": tuple(f"{side}_tariff_{number}" for number in (1, 2, 3, 4)) for side in ("import", "export")}
 """The totals, and the tariffs that each is the sum of."""
-
-BOTH_FUSES = "1-1:31.4.0"
-"""The one object with two values: the limit for import and, below zero, for export (Luxembourg)."""
-
-LOGICAL_NAME = "0-0:42.0.0"
 
 _ZERO = Decimal(0)
 _WATTS = factors("power", "W", unsent="kW")
@@ -80,7 +76,7 @@ def read(item: Code, key: str, groups: Sequence[str], profile: Profile, stamp: S
             failures = power_failures(groups, stamp)
             value = failures[-1].end if failures else None
         case _:
-            if item.name == "0-0:96.1.4" and not is_belgian_version(sent):
+            if item.name == BELGIAN_VERSION and not is_belgian_version(sent):
                 return None
             value = plain_text(sent)
     return Reading(key, value, None, None, item.obis, None)
@@ -182,24 +178,28 @@ def closed(closings: Closings) -> Iterator[Reading]:
             yield Reading(LAST_MONTH[one.key], one.value, one.unit, one.at, one.obis, None)
 
 
-def net(key: str, readings: Mapping[str, Reading], *, two_way: bool) -> Reading | None:
+def net(key: str, profile: Profile, readings: Mapping[str, Reading]) -> Reading | None:
     """Return a net power in W, + from the grid, of the import and export in the same telegram; None if unknown.
 
-    A `two_way` meter has one register for both (EasyMeter Q3D). What is below zero is the net power on any meter.
+    A two-way meter has one register for both (EasyMeter Q3D). What is below zero is the net power on any meter.
     """
     import_key, export_key = NET[key]
     imported, exported = readings.get(import_key), readings.get(export_key)
-    if imported is None or not isinstance(imported.value, Decimal):
+    if imported is None:
         return None
-    if imported.value < 0 or (exported is None and two_way):
-        watts = imported.value * _WATTS[imported.unit]
+    _, drawn, unit, _, _, _ = imported
+    if not isinstance(drawn, Decimal):
+        return None
+    if drawn.is_signed() or (exported is None and profile.two_way):
+        watts = drawn * _WATTS[unit]
     elif exported is None or not isinstance(exported.value, Decimal):
         return None
-    elif exported.unit == imported.unit:
-        watts = (imported.value - exported.value) * _WATTS[imported.unit]
+    elif exported.unit == unit:
+        watts = (drawn - exported.value) * _WATTS[unit]
     else:
-        watts = imported.value * _WATTS[imported.unit] - exported.value * _WATTS[exported.unit]
-    return Reading(key, watts + _ZERO, "W", None, None, None)  # adding 0 writes 4000, not 4.00E+3
+        watts = drawn * _WATTS[unit] - exported.value * _WATTS[exported.unit]
+    # Adding 0 writes 4000, not 4.00E+3.
+    return tuple.__new__(Reading, (key, watts + _ZERO, "W", None, None, None))
 
 
 def addends(key: str, ever_sent: Collection[str]) -> Sequence[str]:
@@ -222,4 +222,4 @@ def total(key: str, parts: Sequence[str], readings: Mapping[str, Reading]) -> Re
             value += reading.value
         else:
             return None
-    return None if value is None else Reading(key, value, unit, None, None, None)
+    return None if value is None else tuple.__new__(Reading, (key, value, unit, None, None, None))

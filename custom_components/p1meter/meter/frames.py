@@ -21,6 +21,7 @@ from .verdict import (
     OVERRUN,
     TELEGRAM_LIMIT,
     Frame,
+    Likeness,
     Reason,
     Refusal,
     Rejected,
@@ -127,17 +128,19 @@ class FrameFinder:
         self._begins_line = True
         self._searched = 0
         self._size = 0
-        self._step: Callable[[], bool] = self._between
+        # Not bound: what refers to itself is freed late.
+        self._step: Callable[[FrameFinder], bool] = FrameFinder._between
         self._gap = bytearray()
         self._gap_is_told = False
         self._closing = False
+        self._ident_line = b"\n"
+        self._unchecked = Likeness()
 
     def feed(self, data: bytes) -> list[Frame | Rejected]:
         """Take the next bytes; return, in the order of the stream, what became whole and what was refused."""
-        if not self._buffer and not self._gap and self._begins_line:
-            data = data[self._take_whole(data) :]
-        if data:
-            self._buffer += data
+        taken = 0 if self._buffer or self._gap or not self._begins_line else self._take_whole(data)
+        if taken < len(data):
+            self._buffer += data[taken:]
             self._run()
         return self._hand_over()
 
@@ -155,25 +158,32 @@ class FrameFinder:
         return items
 
     def _take_whole(self, data: bytes) -> int:
-        """Take the telegrams at the start of `data` that are whole, plain and checked: the usual case, made fast."""
+        """Take the telegrams at the start of `data` that are whole and plain: the usual case, made fast.
+
+        They have a checksum, or are like one without that was judged before.
+        """
         start = 0
-        while _IDENT_LINE.match(data, start):
-            stated_at = data.find(b"\r\n!", start) + 3
-            end = stated_at + 6
-            if (
-                stated_at < start + 3
-                or end - start > TELEGRAM_LIMIT
-                or data[end - 2 : end] != b"\r\n"
-                or data[stated_at : end - 2].upper() != b"%04X" % crc16_arc(data[start:stated_at])
-            ):
+        while end := data.find(b"!", start) + 1:
+            checksum = data[end : end + 2] != b"\r\n"
+            raw = data[start : end + (6 if checksum else 2)]
+            if not (self._is_checked(raw) if checksum else self._unchecked.fits(raw)):
                 break
-            raw = data[start:end]
-            self._items.append(Frame(raw, raw, checksum=True))
-            start = end
+            self._items.append(tuple.__new__(Frame, (raw, raw, checksum)))
+            start += len(raw)
         return start
 
+    def _is_checked(self, raw: bytes) -> bool:
+        """Return whether this is an ident line, and lines with the right checksum."""
+        if not raw.startswith(self._ident_line):
+            ident = _IDENT_LINE.match(raw)
+            if ident is None:
+                return False
+            self._ident_line = ident[0]
+        stated, computed = raw[-9:], b"\r\n!%04X\r\n" % crc16_arc(raw[:-6])
+        return (stated == computed or stated.upper() == computed) and len(raw) <= TELEGRAM_LIMIT
+
     def _run(self) -> None:
-        while self._buffer and self._step():
+        while self._buffer and self._step(self):
             pass
 
     # The steps. Each looks at what the buffer begins with, and returns whether there is reason to look again; if not,
@@ -183,7 +193,7 @@ class FrameFinder:
         """Look for a start at the start of a line, or for the end of something that began within one."""
         buffer = self._buffer
         if self._begins_line and not self._gap and _PLAIN_START.match(buffer):
-            self._become(self._text)
+            self._become(FrameFinder._text)
             return True
         events = _LAST_EVENT if self._closing else _EVENT
         position = self._searched if self._begins_line else max(self._searched, 1)
@@ -215,7 +225,7 @@ class FrameFinder:
             self._size = size or len(buffer) + 1
         self._skip(position)
         self._end_gap()
-        self._become(self._encrypted if encrypted else self._head)
+        self._become(FrameFinder._encrypted if encrypted else FrameFinder._head)
         return True
 
     def _settle_stray(self, end: re.Match[bytes]) -> bool:
@@ -241,15 +251,15 @@ class FrameFinder:
         buffer = self._buffer
         if sealed := _SEALED_HEAD.match(buffer):
             self._size = sealed.end() + int.from_bytes(sealed[1])
-            self._become(self._sealed)
+            self._become(FrameFinder._sealed)
             return True
         head = HEAD.match(buffer)
         following = bytes(buffer[head.end() : head.end() + _LONGEST_HEAD_PART]) if head else b""
         if head and is_stx(buffer, head.end()):
-            self._become(self._block)
+            self._become(FrameFinder._block)
             self._searched = head.end()
         elif b" " <= following[:1] <= b"~" or len(following) == _LONGEST_HEAD_PART or self._closing:
-            self._become(self._text)
+            self._become(FrameFinder._text)
         else:
             return False
         return True
@@ -418,20 +428,22 @@ class FrameFinder:
                 break
         if cut:
             self._drop(cut)
-            self._become(self._between)
+            self._become(FrameFinder._between)
         return cut > 0
 
     def _accept(self, frame: Frame, size: int) -> None:
+        if not frame.checksum and frame.text is frame.raw:
+            self._unchecked.remember(frame.raw)
         self._items.append(frame)
         self._drop(size)
-        self._become(self._between)
+        self._become(FrameFinder._between)
 
     def _refuse(self, refusal: Refusal, size: int) -> None:
         self._items.append(refusal.of(bytes(self._buffer[:size])))
         self._drop(size)
-        self._become(self._between)
+        self._become(FrameFinder._between)
 
-    def _become(self, step: Callable[[], bool]) -> None:
+    def _become(self, step: Callable[[FrameFinder], bool]) -> None:
         self._step = step
         self._searched = 0
         self._begins_line = True

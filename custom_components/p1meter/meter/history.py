@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from .codes import code_of
-from .lines import of_this_meter
+from .lines import MONTHS, of_this_meter
 from .registers import REGISTERS
 from .slots import closings
 from .values import Clock, number_with_unit
@@ -25,8 +25,6 @@ type Stamp = Callable[[str], datetime | None]
 
 FAILURES = "1-0:99.97.0"
 """The code of the power failure log."""
-MONTHS = "0-0:98.1.0"
-"""The code of the month peaks in Belgium, and of the closing values of last month in Hungary."""
 
 
 def _last_month_of(key: str) -> str:

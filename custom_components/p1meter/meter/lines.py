@@ -1,23 +1,101 @@
 """The lines of a telegram, taken apart into objects."""
 
+from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from .codes import Code, code, current, heat_code
+from .codes import PARTS_OF_TIME, Code, code, current, heat_code
 from .obis import split_line
+from .registers import REGISTERS
 from .slots import is_now
 from .values import UNITS, number_with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from .obis import Obis
 
 type Object = tuple[Code, tuple[str, ...]]
 """What a code stands for, and the groups that were sent under it."""
 
+VERSION = "1-3:0.2.8"
+"""The code of the version of the Dutch standard."""
+BELGIAN_VERSION = "0-0:96.1.4"
+"""The code of the Belgian one; other countries send anything under it."""
+BOTH_FUSES = "1-1:31.4.0"
+"""The one object with two values: the limit for import and, below zero, for export (Luxembourg)."""
+LOGICAL_NAME = "0-0:42.0.0"
+MONTHS = "0-0:98.1.0"
+"""The code of the month peaks in Belgium, and of the closing values of last month in Hungary."""
+SPECIAL = frozenset({VERSION, BELGIAN_VERSION, BOTH_FUSES, LOGICAL_NAME, MONTHS, *PARTS_OF_TIME})
+"""Objects that decide about more than their own reading."""
+
+MOVABLE = frozenset({"1-0:31.4.0", "1-0:4.8.1"})
+"""Codes that are under another register where something else is beside them."""
+
+_ENERGIES = ("1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2")
 # What a heat meter that leaves the medium out cannot share with an electricity meter: its energy and its volume.
 _HEAT_UNITS = {"1-0:6.8.0": UNITS["energy"], "1-0:6.26.0": UNITS["volume"]}
 # Heat meters by their identification: Kamstrup Multical, Siemens 2WR5, Landis+Gyr Ultraheat.
 _HEAT_IDENTS = ("KAM MC", "SIEC2WR", "LUGCUH")
 _LONGEST_CODE = 23  # 255-255:255.255.255*255: what is longer is none, and not worth remembering
+
+
+class Structure(NamedTuple):
+    """What the codes of a telegram say together, whatever stands under them.
+
+    Attributes:
+        objects: Every object: its place, and what its code stands for.
+        fields: Those of the meter itself that have a register.
+        keys: Their registers, in order.
+        numbers: Those that give a number, and nothing else gives it: place, key, code, and how it may end (see `Code`).
+        counters: Those that give a count, and nothing else gives it: place, key and code.
+        others: The rest.
+        special: Those that are looked at beside others, the first of each.
+        energies: The places of the totals, which may be in Wh.
+        channels: The objects of each M-Bus meter.
+        names: The codes of the current values.
+        strangers: The codes that p1meter has no register for.
+        past: Whether there are values of earlier periods.
+        optical: Whether the first code is one without medium.
+        suffixed: Whether codes end in `*255`.
+        loose: The places of lines without a code, and of the object before each: blank ones, and values that belong
+            to it.
+    """
+
+    objects: tuple[tuple[int, Code], ...]
+    fields: tuple[tuple[int, Code], ...]
+    keys: tuple[str, ...]
+    numbers: tuple[tuple[int, str, Obis, Mapping[str, str]], ...]
+    counters: tuple[tuple[int, str, Obis], ...]
+    others: tuple[tuple[int, Code], ...]
+    special: tuple[tuple[int, Code], ...]
+    energies: tuple[int, ...]
+    channels: Mapping[int, tuple[tuple[int, Code], ...]]
+    names: frozenset[str]
+    strangers: frozenset[Obis]
+    past: bool
+    optical: bool
+    suffixed: bool
+    loose: tuple[tuple[int, int], ...] = ()
+
+
+class Content(NamedTuple):
+    """What a telegram holds.
+
+    Attributes:
+        ident: The identification.
+        structure: What its codes say.
+        sent: What stands under each, by its place: `1)(2)`, without the first bracket. `groups_of` takes it apart.
+    """
+
+    ident: str
+    structure: Structure
+    sent: Sequence[str]
+
+    def objects(self, places: Iterable[tuple[int, Code]]) -> list[Object]:
+        """Return some of the objects."""
+        return [(item, groups_of(self.sent[place])) for place, item in places]
 
 
 class Lines(NamedTuple):
@@ -32,6 +110,107 @@ class Lines(NamedTuple):
     objects: list[Object]
     places: list[int | None]
     end: int
+
+
+def groups_of(sent: str) -> tuple[str, ...]:
+    """Return the groups of `1)(2)`."""
+    return tuple(sent[:-1].split(")("))
+
+
+def content_of(text: str) -> Content:
+    """Return what a telegram holds."""
+    return _regular(text) or _irregular(text)
+
+
+def _regular(text: str) -> Content | None:
+    """Return what a telegram of the usual kind holds: one object on each line; None if it is not of that kind."""
+    data, end, _ = text.partition("\r\n!")
+    ident, _, data = data.partition("\r\n")
+    heads, brackets, sent = zip(*[line.partition("(") for line in data.split("\r\n")], strict=True)
+    structure = structure_of(heads)
+    opened, lines = text.count("("), brackets.count("(")
+    # Every bracket that closes is followed by one that opens, or by the line's end: then each line has whole groups.
+    if (
+        structure is None
+        or not end
+        or text.count(")") != opened
+        or data.count(")(") != opened - lines
+        or text.count(")\r\n") != lines
+    ):
+        return None
+    for place, before in structure.loose:
+        if sent[place]:
+            if before < 0:
+                return None
+            # A value on a line of its own belongs to the object before it (DSMR 3.0 P1 §5.12).
+            sent = (*sent[:before], f"{sent[before]}({sent[place]}", *sent[before + 1 :])
+    return Content(ident[1:], structure, sent)
+
+
+def _irregular(text: str) -> Content:
+    """Return what any telegram holds."""
+    lines = lines_of(text)
+    objects, _, _ = take_apart(lines)
+    structure = _structure(list(enumerate(item for item, _ in objects)), suffixed="*255(" in text)
+    return Content(lines[0][1:], structure, [f"{')('.join(groups)})" for _, groups in objects])
+
+
+@lru_cache(maxsize=64)
+def structure_of(heads: tuple[str, ...]) -> Structure | None:
+    """Return what the codes of all lines say, "" for a line without one; None where it takes their values to tell.
+
+    A meter sends the same codes in every telegram.
+    """
+    objects: list[tuple[int, Code]] = []
+    loose: list[tuple[int, int]] = []
+    for place, head in enumerate(heads):
+        if not head:
+            loose.append((place, objects[-1][0] if objects else -1))
+            continue
+        found = code(head) if len(head) <= _LONGEST_CODE else None
+        if found is None or found.past or found.obis.a is None:
+            return None
+        objects.append((place, found))
+    return _structure(objects, suffixed=any(head.endswith("*255") for head in heads))._replace(loose=tuple(loose))
+
+
+def _structure(objects: Sequence[tuple[int, Code]], *, suffixed: bool) -> Structure:
+    current: dict[str, tuple[int, Code]] = {}
+    channels: dict[int, tuple[tuple[int, Code], ...]] = {}
+    for place, item in objects:
+        if not item.past:
+            current.setdefault(item.name, (place, item))
+            if item.channel is not None:
+                channels[item.channel] = (*channels.get(item.channel, ()), (place, item))
+    fields = [(place, item) for place, item in objects if item.key is not None and item.channel is None]
+    givers = Counter(item.key for _, item in fields)
+    alone = [(place, item) for place, item in fields if givers[item.key] == 1 and item.name not in MOVABLE]
+    numbers = [(place, item.key or "", item.obis, item.ends) for place, item in alone if item.ends is not None]
+    counters = [
+        (place, item.key or "", item.obis) for place, item in alone if REGISTERS[item.key or ""].role == "counter"
+    ]
+    plain = {one[0] for one in (*numbers, *counters)}
+    return Structure(
+        tuple(objects),
+        tuple(fields),
+        tuple(item.key for _, item in fields if item.key is not None and item.name not in MOVABLE),
+        tuple(numbers),
+        tuple(counters),
+        tuple(field for field in fields if field[0] not in plain),
+        tuple(current[name] for name in current if name in SPECIAL),
+        tuple(current[name][0] for name in _ENERGIES if name in current),
+        channels,
+        frozenset(current),
+        frozenset(item.obis for _, item in objects if not item.known),
+        any(item.past for _, item in objects),
+        bool(objects) and objects[0][1].obis.a is None,
+        suffixed,
+    )
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a telegram, without their ends."""
+    return text.split("\r\n" if "\r\n" in text else "\n")
 
 
 def take_apart(lines: Sequence[str]) -> Lines:

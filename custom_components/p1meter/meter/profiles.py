@@ -7,7 +7,7 @@ the maker's identification, then what is missing. Home Assistant's country decid
 from dataclasses import dataclass
 from functools import lru_cache
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Set as AbstractSet
@@ -46,8 +46,7 @@ class Profile:
         return f"tariff_{number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What is looked at in a telegram to tell what it comes from.
 
     Attributes:

@@ -1,33 +1,46 @@
 """A telegram: typed values with unit and capture time, each under its register's key.
 
 A meter says nearly the same every second. What a line gives depends on little but the line, so the decoder keeps the
-telegram before: lines that are the same give the same readings, and a line in which only the number is another one is
-read by what was learned about it. Everything else is read from the beginning.
+telegram before and where its values stand (`form.py`): what is the same keeps its reading, and of what is another one
+only the value is read. If more than values has changed, everything is read from the beginning.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from decimal import Decimal
-from functools import partial
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache, partial
 from itertools import compress, count as counting
 from operator import ne
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, cast
 
-from .codes import CHECKED, PARTS_OF_TIME, Code, code_of
-from .electricity import BOTH_FUSES, LOGICAL_NAME, NET, TOTALS, addends, closed, derive, net, read, total
+from .codes import PARTS_OF_TIME, code_of
+from .electricity import NET, TOTALS, addends, closed, derive, net, read, total
+from .form import MEASURED, NUMBER, SILENT, TELEGRAM_TIME, TIME, Form, Known, learn
 from .frames import Frame, ReceivedAt
-from .history import MONTHS
-from .lines import Object, take_apart
-from .mbus import MEASURED, read_channel, read_heat_meter
-from .obis import Obis
+from .lines import (
+    BELGIAN_VERSION,
+    MOVABLE,
+    VERSION,
+    Content,
+    Object,
+    Structure,
+    content_of,
+    groups_of,
+    lines_of,
+    take_apart,
+)
+from .mbus import read_channel, read_heat_meter
 from .profiles import Evidence, Profile, detect, is_belgian_version, profile
 from .readings import MBusDevice, Reading
 from .slots import RESET_DATE, RESET_TIME, closings, reset_at
-from .values import Clock, is_unsigned, number_with_unit, plain_text
+from .values import Clock, are_unsigned, is_unsigned, number_with_unit, plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from .codes import Code
+    from .obis import Obis
 
 __all__ = ["Decoder", "MBusDevice", "Reading", "ReceivedAt", "Telegram"]
 
@@ -63,52 +76,41 @@ class Telegram:
     zone: tzinfo
 
 
-class _Step(NamedTuple):
-    """How to read a line of which only the value has changed.
+@lru_cache(maxsize=4)
+def _objects_in(text: str) -> tuple[tuple[Obis, tuple[str, ...]], ...]:
+    return tuple((item.obis, groups) for item, groups in take_apart(lines_of(text)).objects)
 
-    Attributes:
-        kind: What it gives: see below.
-        prefix: What stays before the value: code and bracket.
-        start: Its length.
-        suffix: What stays after it: unit and bracket.
-        stop: Where it begins, from the end.
-        place: Of the object in the telegram.
-        obis: Its code.
-        key: Where its reading is; "" if it has none.
-        unit: The reading's unit.
-        feeds: The key of what is computed from it.
+
+def _on_demand(slot: Any) -> Any:  # noqa: ANN401 (nothing names the type of a slot)
+    """Return the attribute in which `objects` are kept as the text that they are in, until somebody asks for them.
+
+    Most telegrams are never asked: the readings say the same. Who asks is often not the only one.
     """
 
-    kind: str
-    prefix: str
-    start: int
-    suffix: str
-    stop: int
-    place: int
-    obis: Obis
-    key: str
-    unit: str | None
-    feeds: str | None
+    def objects(telegram: Telegram) -> tuple[tuple[Obis, tuple[str, ...]], ...]:
+        kept = slot.__get__(telegram)
+        return _objects_in(kept) if isinstance(kept, str) else kept
+
+    return property(objects, slot.__set__)
 
 
-_OBJECT = "object"  # no reading
-_NUMBER = "number"  # a number without a sign, and its unit
-_READING = "reading"  # any other reading of the meter itself
-_MEASURED = "measured"  # the reading of an M-Bus meter
+setattr(Telegram, "objects", _on_demand(vars(Telegram)["objects"]))  # noqa: B010 (to a type checker it is of instances)
+
+
+# A meter gives the same evidence in every telegram.
+_detect = lru_cache(maxsize=64)(detect)
+
+type _Sum = Callable[[Mapping[str, Reading]], Reading | None]
 
 _NOTHING: Mapping[str, Reading] = MappingProxyType({})
-
-type _Object = tuple[Obis, tuple[str, ...]]
+_NO_METERS: Mapping[int, MBusDevice] = MappingProxyType({})
 
 _STX = b"\x02"
-_TIME = "telegram_time"
 _RESET = "last_reset"
-# Objects that decide about more than their own reading.
-_DECISIVE = {"1-3:0.2.8", "0-0:96.1.4", BOTH_FUSES, LOGICAL_NAME, MONTHS, *PARTS_OF_TIME}
-_FED = {part: key for sums in (NET, TOTALS) for key, parts in sums.items() for part in parts}
+_BRACKETS_AND_ENDS = frozenset("()\r\n")
 _TOTALS = {name for key, parts in TOTALS.items() for name in (key, *parts)}
-_ENERGY_CODES = ("1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2")
-_LINES_KEPT = 512
+# What is made by the thousand is made past the constructor of a NamedTuple, which takes twice the time.
+_new = tuple.__new__
 
 
 class Decoder:
@@ -124,199 +126,154 @@ class Decoder:
         self._clock = Clock(zone)
         self._zone = zone
         self._country = country
-        # The telegram before: its lines, the place of the one object of each, and what was read.
-        self._lines: list[str] = []
+        # The telegram before, whole and in pieces, and what was read.
+        self._text = ""
+        self._pieces: tuple[str, ...] = ()
         self._how = (False, False)
-        self._end = 0
-        self._places: list[int | None] = []
-        self._items: list[Code] = []
-        self._objects: list[_Object] = []
         self._ident = ""
         self._profile = profile("generic", country)
         self._readings: dict[str, Reading] = {}
-        self._mbus: Mapping[int, MBusDevice] = MappingProxyType({})
-        self._strangers: list[int] = []
+        self._unknown = _NOTHING
+        self._mbus = _NO_METERS
         # What was learned from it.
+        self._form: Form | None = None
         self._moved: Mapping[str, str] = {}
         self._contested: set[str] = set()
-        self._computed: dict[str, Sequence[str]] = {}
+        self._sums: dict[str, _Sum] = {}
+        self._strangers: frozenset[Obis] = frozenset()
         self._ever_sent: set[str] = set()
-        self._steps: list[_Step | None] = []
-        self._known_lines: dict[str, tuple[Reading | None, _Object]] = {}
 
     def decode(self, frame: Frame, at: ReceivedAt | None) -> Telegram:
         """Return what a frame says. Never fails: what cannot be read is left out."""
-        text = frame.text.decode("latin-1")
-        lines = text.split("\r\n" if "\r\n" in text else "\n")
-        how = (frame.checksum, _STX in frame.raw)
-        if len(lines) != len(self._lines) or how != self._how or not self._update(lines):
+        raw, sent, checksum = frame
+        text = sent.decode("latin-1")
+        how = (checksum, _STX in raw)
+        if len(text) != len(self._text) or how != self._how or not self._update(text):
             self._how = how
-            self._read(text, lines)
-        self._lines = lines
-        clock = self._readings.get(_TIME)
+            self._read(text)
+        self._text = text
+        clock = self._readings.get(TELEGRAM_TIME)
+        time = None if clock is None else clock.value
         return Telegram(
             self._ident,
             self._profile,
-            clock.value if clock is not None and isinstance(clock.value, datetime) else None,
+            time if isinstance(time, datetime) else None,
             at,
-            tuple(self._objects),
-            MappingProxyType(self._readings.copy()),
-            self._unknown() if self._strangers else _NOTHING,
+            cast("Any", text),  # see `_on_demand`
+            MappingProxyType(self._readings),
+            self._unknown,
             self._mbus,
-            frame.raw,
-            frame.checksum,
+            raw,
+            checksum,
             self._zone,
         )
 
     # --- what changed since the telegram before -----------------------------------------------------------------------
 
-    def _update(self, lines: list[str]) -> bool:  # noqa: C901, PLR0912 (it runs every second: not cut into calls)
-        """Read the lines that changed; False if there is more to it than their values."""
+    def _update(self, text: str) -> bool:  # noqa: C901, PLR0912 (it runs every second: not cut into calls)
+        """Read the values that changed; False if there is more to it than these."""
+        if self._form is None:
+            settled = {*self._contested, *self._sums, "equipment_id"}
+            self._form = learn(self._text, Known(self._readings, self._moved, settled))
+            if self._form is None:
+                return False
+            self._pieces = self._form.cut(self._text)
+        cut, fields = self._form
+        pieces = cut(text)
+        readings = self._readings.copy()
+        numbers: list[str] = []
         fed: set[str] = set()
-        readings, known_lines = self._readings, self._known_lines
-        for index in compress(counting(), map(ne, lines, self._lines, strict=True)):
-            if index >= self._end:
-                break
-            step = self._steps[index] or self._learn(index)
-            if step is None:
+        unknown_changed = False
+        for index in compress(counting(), map(ne, pieces, self._pieces, strict=True)):
+            field = fields[index]
+            if field is None:
                 return False
-            kind, prefix, start, suffix, stop, place, obis, key, unit, feeds = step
-            line = lines[index]
-            if line[:start] != prefix:
-                return False
-            known = known_lines.get(line)
-            if known is None:
-                if line[stop:] != suffix:
+            kind, key, unit, item, feeds = field
+            sent = pieces[index]
+            if kind is NUMBER:
+                try:
+                    value = Decimal(sent)
+                except InvalidOperation:
                     return False
-                digits = line[start:stop]
-                if kind is not _NUMBER:
-                    known = self._take(step, digits)
-                    if known is None:
-                        return False
-                elif is_unsigned(digits):
-                    known = Reading(key, Decimal(digits), unit, None, obis, None), (obis, (line[start:-1],))
-                    if len(known_lines) >= _LINES_KEPT:
-                        known_lines.clear()
-                    known_lines[line] = known
-                else:
-                    return False
-            reading, self._objects[place] = known
-            if reading is not None:
-                readings[key] = reading
+                readings[key] = _new(Reading, (key, value, unit, None, item.obis, None))
+                numbers.append(sent)
                 if feeds is not None:
                     fed.add(feeds)
+            elif kind is TIME:
+                at = self._clock.stamp(sent, self._profile.winter_offset, key)
+                if at is None:
+                    return False
+                readings[key] = _new(Reading, (key, at, None, None, item.obis, None))
+            elif kind is MEASURED:
+                if not self._update_measured(key, sent, readings):
+                    return False
+            elif not _BRACKETS_AND_ENDS.isdisjoint(sent):
+                return False
+            elif kind is SILENT:
+                unknown_changed = True
+            else:
+                # Only a version gives no reading, and what it is does not change.
+                readings[key] = self._single(item, key, (sent,)) or readings[key]
+        if numbers and not are_unsigned(numbers):
+            return False
         for key in fed:
-            if key in self._computed:
-                self._compute(key)
-        return self._end < len(lines) and lines[self._end][:1] == "!"
+            if key in self._sums and (computed := self._sums[key](readings)) is not None:
+                readings[key] = computed
+        self._readings, self._pieces = readings, pieces
+        if unknown_changed and self._strangers:
+            self._unknown = self._read_unknown(text)
+        return True
 
-    def _learn(self, index: int) -> _Step | None:
-        """Return how to read a line by its value alone, None if it takes more than that."""
-        place = self._places[index]
-        if place is None:
-            return None
-        item = self._items[place]
-        groups = self._objects[place][1]
-        prefix = self._lines[index].partition("(")[0] + "("
-        found: tuple[str, str, str, str | None] | None
-        if item.channel is not None:
-            found = self._learn_measured(item, groups)
-        elif len(groups) > 1 or item.name in _DECISIVE or item.past or item.key == "reset_counter":
-            found = None
-        elif item.key is None:
-            found = _OBJECT, ")", "", None
-        else:
-            found = self._learn_reading(self._moved.get(item.name, item.key), groups[0])
-        if found is None:
-            return None
-        kind, suffix, key, unit = found
-        step = _Step(kind, prefix, len(prefix), suffix, -len(suffix), place, item.obis, key, unit, _FED.get(key))
-        self._steps[index] = step
-        return step
-
-    def _learn_reading(self, key: str, group: str) -> tuple[str, str, str, str | None] | None:
-        if key in self._contested or key in self._computed or key == "equipment_id":
-            return None
-        reading = self._readings[key]
-        digits, star, unit = group.partition("*")
-        if isinstance(reading.value, Decimal) and key not in CHECKED and is_unsigned(digits):
-            return _NUMBER, f"{star}{unit})", key, reading.unit
-        return None if key in _TOTALS or key in _FED else (_READING, ")", key, None)
-
-    def _learn_measured(self, item: Code, groups: tuple[str, ...]) -> tuple[str, str, str, str | None] | None:
-        """Learn the reading of an M-Bus meter: `(stamp)(value*unit)`, the only one on its channel."""
-        beside = [other for other in self._items if other.channel == item.channel and other.part.startswith(MEASURED)]
-        if beside != [item] or len(groups) != 2:
-            return None
-        digits, star, unit = groups[1].partition("*")
-        for key, reading in self._readings.items():
-            known = reading.obis == item.obis and reading.at is not None and isinstance(reading.value, Decimal)
-            if known and star and is_unsigned(digits):
-                return _MEASURED, f"*{unit})", key, reading.unit
-        return None
-
-    def _take(self, step: _Step, sent: str) -> tuple[Reading | None, _Object] | None:
-        """Return the reading and the object of a line that is no plain number, None if more has changed."""
-        if step.kind is _MEASURED:
-            return self._take_measured(step, sent)
-        if "(" in sent or ")" in sent:
-            return None
-        place, key = step.place, step.key
-        return (self._single(self._items[place], key, (sent,)) if key else None), (step.obis, (sent,))
-
-    def _take_measured(self, step: _Step, sent: str) -> tuple[Reading, _Object] | None:
+    def _update_measured(self, key: str, sent: str, readings: dict[str, Reading]) -> bool:
+        """Read `stamp)(number` of an M-Bus meter; False if it is something else."""
         stamp, _, digits = sent.partition(")(")
-        channel = self._readings[step.key].channel or 0
+        known = readings[key]
+        channel = known.channel or 0
         at = self._date(stamp, str(channel) if channel else "")
         if at is None or not is_unsigned(digits):
-            return None
+            return False
+        readings[key] = known._replace(value=Decimal(digits), at=at)
         last_measured = f"{channel}:last_measured"
-        self._readings[last_measured] = self._readings[last_measured]._replace(value=at)
+        readings[last_measured] = readings[last_measured]._replace(value=at)
         self._mbus = MappingProxyType({**self._mbus, channel: self._mbus[channel]._replace(at=at)})
-        reading = self._readings[step.key]._replace(value=Decimal(digits), at=at)
-        return reading, (step.obis, (stamp, f"{digits}{step.suffix[:-1]}"))
+        return True
 
     # --- everything ---------------------------------------------------------------------------------------------------
 
-    def _read(self, text: str, lines: list[str]) -> None:
+    def _read(self, text: str) -> None:
         """Read a telegram from the beginning."""
-        objects, self._places, self._end = take_apart(lines)
-        self._items = [item for item, _ in objects]
-        self._objects = [(item.obis, groups) for item, groups in objects]
-        sent: dict[str, Object] = {}
-        channels: dict[int, list[Object]] = {}
-        for one in objects:
-            item = one[0]
-            if not item.past:
-                sent.setdefault(item.name, one)
-                if item.channel is not None:
-                    channels.setdefault(item.channel, []).append(one)
-        ident = lines[0][1:]
+        content = content_of(text)
+        ident, structure, _ = content
         if ident != self._ident:
             self._ever_sent = set()
         self._ident = ident
-        self._profile = detect(self._evidence(text, sent, channels), self._country)
-        self._moved = _moved(sent, self._profile)
-        self._steps = [None] * len(lines)
-        self._known_lines = {}
-        self._read_meter(objects)
-        self._read_times(sent)
-        for reading in derive(sent, self._readings.copy(), self._date):
+        special = {item.name: (item, groups) for item, groups in content.objects(structure.special)}
+        self._profile = _detect(self._evidence(text, content, special), self._country)
+        self._moved = _moved(structure.names, self._profile)
+        self._form = None
+        self._read_meter(content)
+        if not PARTS_OF_TIME.isdisjoint(special):
+            self._read_times(special)
+        for reading in derive(special, self._readings.copy(), self._date):
             self._readings[reading.key] = reading
-        self._read_closings(objects)
+        if structure.past:
+            self._read_closings(content.objects(structure.objects))
         self._read_sums()
-        self._read_channels(channels)
-        self._strangers = [place for place, item in enumerate(self._items) if not item.known]
+        self._mbus = _NO_METERS
+        if structure.channels:
+            self._read_channels(content)
+        self._strangers, self._unknown = structure.strangers, _NOTHING
         if self._strangers:
             # Without a medium, the codes of a heat meter are known only as a whole.
-            used = {reading.obis for reading in self._readings.values()}
-            self._strangers = [place for place in self._strangers if self._items[place].obis not in used]
+            self._strangers -= {reading.obis for reading in self._readings.values()}
+            self._unknown = self._read_unknown(text)
 
-    def _unknown(self) -> Mapping[str, Reading]:
+    def _read_unknown(self, text: str) -> Mapping[str, Reading]:
         """Return what is sent under codes that nobody told us about."""
         found: dict[str, Reading] = {}
-        for place in self._strangers:
-            obis, groups = self._objects[place]
+        for obis, groups in _objects_in(text):
+            if obis not in self._strangers:
+                continue
             key = str(obis)
             value, unit = number_with_unit(groups[0])
             if value is not None and (unit is not None or "." in groups[0]):
@@ -325,53 +282,48 @@ class Decoder:
                 found.setdefault(key, Reading(key, plain_text(" ".join(groups)), None, None, obis, None))
         return MappingProxyType(found)
 
-    def _evidence(self, text: str, sent: Mapping[str, Object], channels: Collection[int]) -> Evidence:
+    def _evidence(self, text: str, content: Content, special: Mapping[str, Object]) -> Evidence:
         """Return what tells which meter this is."""
-        belgian = sent["0-0:96.1.4"][1][0] if "0-0:96.1.4" in sent else ""
+        ident, structure, sent = content
+        belgian = special[BELGIAN_VERSION][1][0] if BELGIAN_VERSION in special else ""
+        checksum, block = self._how
         return Evidence(
-            self._ident,
-            sent.keys(),
-            version=sent["1-3:0.2.8"][1][0] if "1-3:0.2.8" in sent else None,
-            belgian_version=belgian if is_belgian_version(belgian) else None,
+            ident,
+            structure.names,
+            special[VERSION][1][0] if VERSION in special else None,
+            belgian if is_belgian_version(belgian) else None,
             watt_hours="*Wh)" in text
-            and any(sent[name][1][0].endswith("*Wh") for name in _ENERGY_CODES if name in sent),
-            checksum=self._how[0],
-            optical=self._how[1] or (bool(self._items) and self._items[0].obis.a is None),
-            suffixed="*255(" in text,
-            mbus=any(channels),
+            and any(groups_of(sent[place])[0].endswith("*Wh") for place in structure.energies),
+            checksum=checksum,
+            optical=block or structure.optical,
+            suffixed=structure.suffixed,
+            mbus=any(structure.channels),
         )
 
-    def _read_meter(self, objects: Iterable[Object]) -> None:
+    def _read_meter(self, content: Content) -> None:
         """Read the objects that give one reading each, and take the best where several give the same."""
-        readings: dict[str, Reading] = {}
+        _, structure, sent = content
+        readings: dict[str, Reading | None] = dict.fromkeys(structure.keys)
         contested: set[str] = set()
-        moved = self._moved
-        for item, groups in objects:
-            obis, name, _, key, rank, channel, _, units, _ = item
-            if key is None or channel is not None:
-                continue
-            if moved:
-                key = moved.get(name, key)
-            digits, _, unit = groups[0].partition("*")
-            if units is not None and unit in units and len(groups) == 1 and is_unsigned(digits):
-                reading = Reading(key, Decimal(digits), unit, None, obis, None)
-            elif (found := self._single(item, key, groups)) is not None:
-                reading = found
-            else:
-                continue
-            if key in readings:
+        others = structure.others if _read_plain(structure, sent, readings) else structure.fields
+        for place, item in others:
+            name = item.name
+            key = self._moved.get(name, item.key or "") if name in MOVABLE else item.key or ""
+            reading = self._single(item, key, groups_of(sent[place]))
+            before = readings.get(key)
+            if reading is not None and before is not None:
                 contested.add(key)
-                if not _is_better(reading, rank, readings[key]):
+                if not _is_better(reading, item.rank, before):
                     continue
-            readings[key] = reading
-        self._readings = readings
+            readings[key] = reading or before
+        self._readings = {key: reading for key, reading in readings.items() if reading is not None}
         self._contested = contested
 
     def _single(self, item: Code, key: str, groups: tuple[str, ...]) -> Reading | None:
         """Return the reading that one object gives."""
-        if key == _TIME:
+        if key == TELEGRAM_TIME:
             at = self._clock.stamp(groups[0], self._profile.winter_offset, key)
-            return Reading(key, at, None, None, item.obis, None)
+            return _new(Reading, (key, at, None, None, item.obis, None))
         return read(item, key, groups, self._profile, self._date)
 
     def _date(self, sent: str, name: str = "") -> datetime | None:
@@ -382,9 +334,9 @@ class Decoder:
         """Read the points in time that come as two objects, a date and a time."""
         for medium in ("1-0", "1-1"):
             time, date = sent.get(f"{medium}:0.9.1"), sent.get(f"{medium}:0.9.2")
-            if _TIME not in self._readings and time is not None and date is not None:
-                at = self._clock.date_and_time(date[1][0], time[1][0], _TIME)
-                self._readings[_TIME] = Reading(_TIME, at, None, None, time[0].obis, None)
+            if TELEGRAM_TIME not in self._readings and time is not None and date is not None:
+                at = self._clock.date_and_time(date[1][0], time[1][0], TELEGRAM_TIME)
+                self._readings[TELEGRAM_TIME] = Reading(TELEGRAM_TIME, at, None, None, time[0].obis, None)
             time, date = sent.get(f"{medium}:{RESET_TIME}"), sent.get(f"{medium}:{RESET_DATE}")
             if _RESET not in self._readings and time is not None:
                 at = reset_at(time[1], () if date is None else date[1], self._clock, self._profile.winter_offset)
@@ -392,8 +344,6 @@ class Decoder:
 
     def _read_closings(self, objects: Sequence[Object]) -> None:
         """Read what was kept at the end of the last period."""
-        if not any(item.past for item in self._items):
-            return
         found = closings(objects, self._readings, self._clock, self._profile.winter_offset)
         for reading in closed(found):
             sent = self._readings.get(reading.key)
@@ -402,27 +352,24 @@ class Decoder:
 
     def _read_sums(self) -> None:
         """Compute what follows from several readings of this telegram."""
-        self._ever_sent.update(key for key in _TOTALS if key in self._readings)
-        self._computed = dict.fromkeys(NET, ()) | {key: addends(key, self._ever_sent) for key in TOTALS}
-        for key in list(self._computed):
-            if not self._compute(key):
-                del self._computed[key]
+        self._ever_sent |= _TOTALS & self._readings.keys()
+        ways: dict[str, _Sum] = {key: partial(net, key, self._profile) for key in NET}
+        for key in TOTALS:
+            parts = addends(key, self._ever_sent)
+            if parts:
+                ways[key] = partial(total, key, parts)
+        self._sums = {}
+        for key, compute in ways.items():
+            computed = compute(self._readings)
+            if computed is not None:
+                self._readings[key] = computed
+                self._sums[key] = compute
 
-    def _compute(self, key: str) -> bool:
-        computed = (
-            net(key, self._readings, two_way=self._profile.two_way)
-            if key in NET
-            else total(key, self._computed[key], self._readings)
-        )
-        if computed is None:
-            return False
-        self._readings[key] = computed
-        return True
-
-    def _read_channels(self, channels: Mapping[int, Sequence[Object]]) -> None:
+    def _read_channels(self, content: Content) -> None:
         """Read the meters behind the meter."""
         devices: dict[int, MBusDevice] = {}
-        for channel, objects in channels.items():
+        for channel, places in content.structure.channels.items():
+            objects = content.objects(places)
             found: tuple[MBusDevice, list[Reading]] | None
             if objects[0][0].name.startswith("6-0:"):
                 found = read_heat_meter(objects, self._readings.pop("equipment_id", None))
@@ -437,7 +384,28 @@ class Decoder:
         self._mbus = MappingProxyType(devices)
 
 
-def _moved(sent: Mapping[str, Object], profile: Profile) -> dict[str, str]:
+def _read_plain(structure: Structure, sent: Sequence[str], readings: dict[str, Reading | None]) -> bool:
+    """Read what is nothing but a number with its unit, or a count; False, and nothing, where one is not what it was."""
+    digits = []
+    found: dict[str, Reading] = {}
+    try:
+        for place, key, obis, ends in structure.numbers:
+            number, _, end = sent[place].partition("*")
+            found[key] = _new(Reading, (key, Decimal(number), ends[end], None, obis, None))
+            digits.append(number)
+        for place, key, obis in structure.counters:
+            number = sent[place][:-1]
+            found[key] = _new(Reading, (key, int(number), None, None, obis, None))
+            digits.append(number)
+    except KeyError, ValueError, InvalidOperation:
+        return False
+    if digits and not are_unsigned(digits):
+        return False
+    readings.update(found)
+    return True
+
+
+def _moved(sent: Collection[str], profile: Profile) -> dict[str, str]:
     """Return the codes that are under another register than usual, by what is beside them."""
     moved = {}
     if "1-0:51.4.0" in sent or "1-0:71.4.0" in sent:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _VOLUMES = {"l": Decimal(1), "dm3": Decimal(1), "m3": Decimal("1E+3")}
 
@@ -66,7 +66,6 @@ _MAX_COUNT_DIGITS = 18
 
 
 @lru_cache(maxsize=128)
-@lru_cache(maxsize=64)
 def factor(unit: str, wanted: str) -> Decimal | None:
     """Return what a number in one unit is multiplied by to be in another; None where one cannot be made of the other.
 
@@ -95,6 +94,11 @@ def is_unsigned(sent: str) -> bool:
     return sent.replace(".", "", 1).isdecimal() and len(sent) <= _MOST_DIGITS
 
 
+def are_unsigned(sent: Sequence[str]) -> bool:
+    """Return whether all of these are `is_unsigned`, if they are numbers at all."""
+    return "".join(sent).replace(".", "").isdecimal() and max(map(len, sent)) <= _MOST_DIGITS
+
+
 def number(sent: str) -> Decimal | None:
     """Return a number as meters write it: digits, perhaps a decimal point, perhaps a sign."""
     if is_unsigned(sent):
@@ -110,6 +114,9 @@ def number_with_unit(sent: str) -> tuple[Decimal | None, str | None]:
 
     The value is None if it is no number, the unit if none is sent.
     """
+    digits, star, unit = sent.partition("*")
+    if unit in _KNOWN_UNITS and is_unsigned(digits):
+        return Decimal(digits), unit  # so it is nearly always
     sent = sent.strip()
     digits, star, unit = sent.partition("*")
     if star:

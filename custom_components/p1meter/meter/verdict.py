@@ -38,8 +38,7 @@ class Rejected:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A telegram that is whole.
 
     `raw` is what was received, from `/` to the end (decrypted where it was encrypted). `text` is what there is to
@@ -80,6 +79,10 @@ IDENT_TEXT = rb"[^\x00-\x1f\x7f!()\xa9]"
 _LONGEST_IDENT = 128
 _SLASHES_IN_IDENT = 2
 _SLASH_WITH_PARITY = 0xAF
+_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_AS_ONES = bytes(1) + b"\xff" * 255
+_NUMBERS = re.compile(rb"\([0-9.]++[*)]")
+_VERSION = b"1-3:0.2.8"  # its value says whether there should be a checksum
 _STRIP_BIT_7 = bytes(byte & 0x7F for byte in range(256))
 _EVEN_PARITY = bytes(byte for byte in range(256) if byte.bit_count() % 2 == 0)
 
@@ -96,6 +99,33 @@ _CHECKED_SYSTEM = re.compile(
     rb"^(?:0-0[:.]1\.0\.0|0-0:96\.1\.4|0-0:42\.0\.0|1-3:0\.2\.8(?=(?:\*255)?\(0*(?:[4-9]\d|\d{3,})\)))[*(]",
     re.MULTILINE,
 )
+
+
+class Likeness:
+    """Knows a telegram without checksum again: one that is like it needs no second look.
+
+    Where two are as long and differ in digits between brackets only, what was found of one is true of the other.
+    """
+
+    def __init__(self) -> None:
+        self._form = b""
+        self._bits = 0
+        self._fixed = 0
+
+    def remember(self, raw: bytes) -> None:
+        """Remember a telegram that was judged to be whole."""
+        if _VERSION in raw:
+            return
+        self._form = raw.translate(_AS_ZERO)
+        self._bits = int.from_bytes(raw)
+        fixed = bytearray(raw)
+        for groups in _NUMBERS.finditer(raw):
+            fixed[groups.start() : groups.end()] = bytes(groups.end() - groups.start())
+        self._fixed = int.from_bytes(fixed.translate(_AS_ONES))
+
+    def fits(self, raw: bytes) -> bool:
+        """Return whether a telegram is like the one that is remembered."""
+        return raw.translate(_AS_ZERO) == self._form and not (int.from_bytes(raw) ^ self._bits) & self._fixed
 
 
 def is_stx(data: bytes | bytearray, position: int) -> bool:
