@@ -90,6 +90,7 @@ class ComputedDemand:
         self._memory = memory
         self._meter = DemandMeter(memory.profile.demand_window)
         self._window = memory.profile.demand_window
+        self._reading = _reading(None)
 
     def add_to(self, verdict: Verdict, telegram: Telegram, wall: datetime) -> Verdict:
         """Return what is shown with the demand in it, where the meter sends what it takes and does not send the demand.
@@ -112,8 +113,15 @@ class ComputedDemand:
         demand = None
         if believed and isinstance(imported.value, Decimal) and imported.unit in _KILOWATT_HOURS:
             demand = self._meter.feed(imported.value, imported.unit, telegram.time or wall)
-        shown[_DEMAND] = Reading(_KEY, demand, "kW", None, None, None)
+        if demand != self._reading.value:
+            self._reading = _reading(demand)
+        # The very same one while it does not change: then nobody has to look at it.
+        shown[_DEMAND] = self._reading
         if _DEMAND in self._memory.slots:
             return verdict
         slot = self._memory.slots[_DEMAND] = Slot(ELECTRICITY, _KEY, "kW", number=True, computed=True)
         return verdict._replace(new=[*verdict.new, slot], learned=True)
+
+
+def _reading(demand: Decimal | None) -> Reading:
+    return Reading(_KEY, demand, "kW", None, None, None)

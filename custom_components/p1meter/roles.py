@@ -49,8 +49,11 @@ class Roles:
         """
         self.ids = dict(ids)
         self._watched: dict[tuple[str, str | None], _Watched] = {}
+        # What was asked for last, if the answer would be the same again, and the answer.
+        self._settled: tuple[list[MBusDevice], bool] | None = None
+        self._roles: Mapping[int, str] = {}
 
-    def assign(self, devices: Collection[MBusDevice], wall: datetime, *, adopt: bool = True) -> dict[int, str]:
+    def assign(self, devices: Collection[MBusDevice], wall: datetime, *, adopt: bool = True) -> Mapping[int, str]:
         """Return the role of each channel of one telegram; a channel without a role is not shown (yet).
 
         A known meter has its role. The first of a kind gets it at once; of several those that capture. A new one takes
@@ -62,17 +65,24 @@ class Roles:
             wall: the time, aware.
             adopt: False: no new meter gets a role now.
         """
-        for device in devices:
-            self._watch(device, wall)
-        if len(self._watched) > _WATCHED_KEPT:
-            present = {(device.role, device.equipment_id) for device in devices}
-            self._watched = {key: watched for key, watched in self._watched.items() if key in present}
-        roles: dict[int, str] = {}
-        for kind, group in groupby(sorted(devices, key=_kind_and_channel), key=lambda device: device.role):
-            roles |= self._assign(kind, list(group), adopt=adopt)
-        return roles
+        # Telegrams come every second, and these meters say something new every five minutes at most.
+        asked = (list(devices), adopt)
+        if asked != self._settled:
+            ids, known = dict(self.ids), set(self._watched)
+            moved = [self._watch(device, wall) for device in devices]
+            if len(self._watched) > _WATCHED_KEPT:
+                present = {(device.role, device.equipment_id) for device in devices}
+                self._watched = {key: watched for key, watched in self._watched.items() if key in present}
+            roles: dict[int, str] = {}
+            for kind, group in groupby(sorted(devices, key=_kind_and_channel), key=lambda device: device.role):
+                roles |= self._assign(kind, list(group), adopt=adopt)
+            self._roles = roles
+            is_still = not any(moved) and ids == self.ids and known == set(self._watched)
+            self._settled = asked if is_still else None
+        return self._roles
 
-    def _watch(self, device: MBusDevice, wall: datetime) -> None:
+    def _watch(self, device: MBusDevice, wall: datetime) -> bool:
+        """Note what a meter captured; return whether it did, or may have: without stamps the time tells."""
         key = (device.role, device.equipment_id)
         watched = self._watched.get(key)
         if watched is None:
@@ -83,6 +93,9 @@ class Roles:
             watched.stamp = stamp
             watched.stamps += 1
             watched.moved = wall
+        else:
+            return device.at is None
+        return True
 
     def _assign(self, kind: str, devices: list[MBusDevice], *, adopt: bool) -> dict[int, str]:
         first_of_its_kind = not any(is_of(kind, role) for role in self.ids)

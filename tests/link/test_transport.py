@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from contextlib import asynccontextmanager
+from functools import partial
 import os
 import termios
 from typing import TYPE_CHECKING
 
 import pytest
+from serialx.descriptor_transport import DescriptorTransport
 
 from p1meter.link import (
     LineSettings,
@@ -92,6 +94,83 @@ async def test_a_read_takes_no_more_than_asked_and_leaves_the_rest(cable: Cable)
             assert 0 < len(piece) <= 4
             data += piece
     assert data == b"0123456789"
+
+
+async def test_who_listens_gets_it_in_pieces_until_it_wants_no_more(cable: Cable) -> None:
+    async with opened(cable.port) as transport:
+        await cable.send(b"0123456789")
+        await until_arrived(transport)
+        heard: list[bytes] = []
+
+        def take(data: bytes) -> bool:
+            heard.append(data)
+            return len(b"".join(heard)) < 8
+
+        async with asyncio.timeout(TIMEOUT):
+            await transport.listen(take, 4)
+        assert heard == [b"0123", b"4567"]
+        # What it did not want is for the next one, and what comes while nobody listens too.
+        assert await transport.read() == b"89"
+        await cable.send(b"abc")
+        assert await transport.read() == b"abc"
+
+
+async def test_who_listens_is_told_the_moment_it_arrives(cable: Cable) -> None:
+    async with opened(cable.port) as transport:
+        heard: list[bytes] = []
+
+        def take(data: bytes) -> bool:
+            # In the loop itself: no task had to be woken for it.
+            assert asyncio.current_task() is None
+            heard.append(data)
+            return data != b"end"
+
+        async with asyncio.timeout(TIMEOUT):
+            listening = asyncio.create_task(transport.listen(take, 4096))
+            for said in (b"one", b"two", b"end"):
+                await cable.send(said)
+                await until(partial(heard.__contains__, said))
+            await listening
+        assert heard == [b"one", b"two", b"end"]
+
+
+async def test_who_listens_to_a_pulled_cable_hears_the_last_byte_first(cable: Cable) -> None:
+    async with opened(cable.port) as transport:
+        heard: list[bytes] = []
+
+        def take(data: bytes) -> bool:
+            heard.append(data)
+            return True
+
+        listening = asyncio.create_task(transport.listen(take, 4096))
+        await cable.send(b"last words")
+        await until(lambda: heard)
+        cable.pull()
+        with pytest.raises(TransportError) as caught:
+            await listening
+        assert caught.value.kind is TransportErrorKind.LOST
+        assert heard == [b"last words"]
+
+
+async def test_what_goes_wrong_while_listening_reaches_who_listens(cable: Cable) -> None:
+    def take(_data: bytes) -> bool:
+        raise ValueError("not understood")
+
+    async with opened(cable.port) as transport:
+        listening = asyncio.create_task(transport.listen(take, 4096))
+        await cable.send(b"anything")
+        with pytest.raises(ValueError, match="not understood"):
+            await listening
+        # The port is open as before.
+        await cable.send(b"more")
+        assert await read_all(transport, 4) == b"more"
+
+
+async def test_a_read_does_not_make_room_for_more_than_a_port_keeps(cable: Cable) -> None:
+    async with opened(cable.port) as transport:
+        # By serialx's name for it.
+        assert isinstance(transport._transport, DescriptorTransport)
+        assert transport._transport.max_size == 4096
 
 
 async def test_what_a_driver_kept_from_before_is_dropped(cable: Cable) -> None:

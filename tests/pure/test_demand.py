@@ -170,6 +170,18 @@ def test_a_meter_that_does_not_send_it_gets_it_computed_by_its_own_clock() -> No
     assert later.shown["electricity_demand_current"].unit == "kW"
 
 
+def test_a_demand_that_has_not_changed_is_the_very_same() -> None:
+    house = House()
+    house.hear(dutch("261121125959", "004512.345"))
+    zero = house.hear(dutch("261121130000", "004512.345")).shown["electricity_demand_current"]
+    assert zero.value == 0
+    assert house.hear(dutch("261121130001", "004512.345")).shown["electricity_demand_current"] is zero
+    # 1 Wh in a quarter of an hour.
+    grown = house.hear(dutch("261121130002", "004512.346")).shown["electricity_demand_current"]
+    assert grown.value == Decimal("0.004")
+    assert house.hear(dutch("261121130003", "004512.346")).shown["electricity_demand_current"] is grown
+
+
 def test_a_meter_that_sends_it_is_believed() -> None:
     verdict = House().hear(nl5({"1-0:1.4.0": "(01.234*kW)"}))
     assert verdict.shown["electricity_demand_current"].value == Decimal("1.234")

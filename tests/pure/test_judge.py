@@ -104,6 +104,67 @@ def test_a_total_that_falls_shows_the_last_good_value() -> None:
     assert value(good, "electricity_import_tariff_1") == Decimal("4512.346")
 
 
+class Line:
+    """One meter, read by one reader: a line that is as it was gives the very same reading."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.judge = Judge(self.memory)
+        self._reader = Reader()
+
+    def hear(self, changes: dict[str, str | None], seconds: float) -> Verdict:
+        (item,) = self._reader.feed(nl5(changes))
+        assert isinstance(item, Telegram)
+        return self.judge.judge(item, NOON + timedelta(seconds=seconds))
+
+
+def test_what_has_not_changed_is_the_very_same() -> None:
+    line = Line()
+    first = line.hear({}, 0)
+    second = line.hear({"1-0:1.7.0": "(02.000*kW)"}, 1)
+    assert list(second.shown) == list(first.shown)
+    changed = {slot for slot, reading in second.shown.items() if reading is not first.shown[slot]}
+    assert changed == {"electricity_power", "electricity_power_import"}
+    # Each verdict is of its own telegram, whatever is done with another.
+    assert value(first, "electricity_power") == Decimal(1193)
+    second.shown.clear()
+    third = line.hear({"1-0:1.7.0": "(02.001*kW)"}, 2)
+    assert list(third.shown) == list(first.shown)
+    assert value(third, "electricity_power") == Decimal(2001)
+
+
+def test_a_total_that_fell_and_stays_where_it_is_is_believed_in_time() -> None:
+    line = Line()
+    line.hear({}, 0)
+    fallen: dict[str, str | None] = {"1-0:1.8.1": "(000001.000*kWh)"}
+    shown = [value(line.hear(fallen, second), "electricity_import_tariff_1") for second in (1, 31, 60, 61, 62)]
+    held, new = Decimal("4512.345"), Decimal("1.000")
+    # Three telegrams that agree, and 60 s from the first to the last.
+    assert shown == [held, held, held, new, new]
+    assert [joint.slot for joint in line.memory.joints] == ["electricity_import_tariff_1", "electricity_import_total"]
+
+
+def test_lines_that_stay_as_they_are_are_ours_as_soon_as_the_meter_is() -> None:
+    line = Line()
+    line.hear({}, 0)
+    other: dict[str, str | None] = {"0-0:96.1.1": OTHER, "1-0:1.8.1": "(000007.000*kWh)"}
+    for second in (1, 2, 3):
+        assert value(line.hear(other, second), "electricity_import_tariff_1") == Decimal("4512.345")
+    line.judge.adopt(NOON + timedelta(seconds=4))
+    assert value(line.hear(other, 5), "electricity_import_tariff_1") == Decimal("7.000")
+    assert value(line.hear(other, 6), "electricity_import_tariff_1") == Decimal("7.000")
+
+
+def test_another_unit_is_learned_and_so_is_the_way_back() -> None:
+    line = Line()
+    line.hear({"1-0:99.1.0": "(00.250*kW)"}, 0)
+    for second, (sent, unit, learned) in enumerate(
+        [("(00.300*kW)", "kW", False), ("(00.300*W)", "W", True), ("(00.400*W)", "W", False), ("(00.5*kW)", "kW", True)]
+    ):
+        assert line.hear({"1-0:99.1.0": sent}, second + 1).learned is learned
+        assert line.memory.slots["electricity_1-0:99.1.0"].unit == unit
+
+
 def test_one_foreign_id_is_taken_for_damage() -> None:
     our_judge = Judge(Memory())
     judge(our_judge, nl5())

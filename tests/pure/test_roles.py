@@ -1,9 +1,13 @@
 """Meters on the M-Bus get replaced and change channels: people's history does not."""
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from p1meter.meter import MBusDevice
 from p1meter.roles import Roles, kind_and_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)
@@ -74,7 +78,7 @@ def test_a_new_meter_takes_over_from_one_that_stopped_capturing() -> None:
 
 def test_a_meter_that_is_added_beside_one_that_captures_is_the_second() -> None:
     roles = Roles({"gas": "G1"})
-    given: list[dict[int, str]] = []
+    given: list[Mapping[int, str]] = []
     for number in range(3):
         at = NOON + number * FIVE_MINUTES
         given.append(roles.assign([gas(1, "G1", at), gas(2, "G2", at)], at))
@@ -91,7 +95,7 @@ def test_the_old_meter_that_comes_back_to_life_is_the_second() -> None:
         at = NOON + number * FIVE_MINUTES
         roles.assign([gas(1, "OLD", NOON), gas(2, "NEW", at)], at)
     assert roles.ids == {"gas": "NEW"}
-    given: list[dict[int, str]] = []
+    given: list[Mapping[int, str]] = []
     for number in range(3, 6):
         at = NOON + number * FIVE_MINUTES
         given.append(roles.assign([gas(1, "OLD", at), gas(2, "NEW", at)], at))
@@ -133,6 +137,20 @@ def test_without_stamps_a_new_meter_needs_a_minute() -> None:
     assert taken[0] == 60
 
 
+def test_the_same_telegram_again_and_again_is_no_capture() -> None:
+    roles = Roles({"gas": "OLD"})
+    new = [gas(1, "NEW", NOON)]
+    for second in range(1000):
+        assert roles.assign(new, NOON + timedelta(seconds=second)) == {}
+    assert roles.assign([gas(1, "NEW", NOON + FIVE_MINUTES)], NOON + FIVE_MINUTES) == {}
+    third = [gas(1, "NEW", NOON + 2 * FIVE_MINUTES)]
+    assert roles.assign(third, NOON + 2 * FIVE_MINUTES, adopt=False) == {}
+    assert roles.assign(third, NOON + 2 * FIVE_MINUTES, adopt=False) == {}
+    # What was asked is the same, but now it may have the role.
+    assert roles.assign(third, NOON + 2 * FIVE_MINUTES) == {1: "gas"}
+    assert roles.assign(third, NOON + 2 * FIVE_MINUTES) == {1: "gas"}
+
+
 def test_nothing_is_adopted_while_another_electricity_meter_answers() -> None:
     roles = Roles({"gas": "OLD"})
     for number in range(5):
@@ -154,7 +172,7 @@ def test_a_meter_that_is_away_for_days_has_its_role_when_it_comes_back() -> None
 def test_a_meter_that_captures_less_often_is_not_taken_for_one_that_stopped() -> None:
     """The known one captures every hour, the new one every five minutes."""
     roles = Roles({"gas": "HOURLY"})
-    given: list[dict[int, str]] = []
+    given: list[Mapping[int, str]] = []
     for minute in range(0, 240, 5):
         at = NOON + timedelta(minutes=minute)
         devices = [gas(1, "HOURLY", NOON + timedelta(hours=minute // 60))]

@@ -131,6 +131,8 @@ class Stream:
         self._retry_delays = _ESPHOME_RETRY_DELAYS if scheme_of(port).startswith("esphome") else _RETRY_DELAYS
         self._gaps: deque[float] = deque(maxlen=_GAPS_KEPT)
         self._last_telegram: float | None = None
+        self._good = self._heard = 0.0
+        self._unproductive = 0
         self._failures = 0
         self._silences = 0
         self._pending = False
@@ -226,34 +228,41 @@ class Stream:
     async def _read(self, transport: Transport) -> bool:
         """Feed the reader until no telegram came for too long (False), or the one came that was asked for (True)."""
         loop = asyncio.get_running_loop()
-        good = heard = loop.time()
-        unproductive = 0
+        began = self._good = self._heard = loop.time()
+        self._unproductive = 0
         while True:
-            silent_at = good + self._patience()
-            pause = _SHORTEST_PARTIAL if self._awaited else max(_SHORTEST_PARTIAL, self.interval or 0.0)
-            partial_at = heard + pause if self._pending else math.inf
-            if loop.time() >= silent_at:
+            now = loop.time()
+            if self._awaited and self._good > began:
+                return True
+            silent_at = self._good + self._patience()
+            if now >= silent_at:
                 return False
-            try:
-                async with asyncio.timeout_at(min(silent_at, partial_at)):
-                    data = await transport.read(_READ_SIZE)
-            except TimeoutError:
+            pause = _SHORTEST_PARTIAL if self._awaited else max(_SHORTEST_PARTIAL, self.interval or 0.0)
+            if self._pending and now >= self._heard + pause:
                 # What began and was not continued will not be: say so now, not when the next one begins.
                 self._finish()
+            # Nothing that arrives from now on is due earlier: so no timer has to be moved with each piece.
+            partial_at = (self._heard if self._pending else now) + pause
+            try:
+                async with asyncio.timeout_at(min(silent_at, partial_at)):
+                    await transport.listen(self._take, _READ_SIZE)
+            except TimeoutError:
                 continue
-            heard = loop.time()
-            self._pending = True
-            unproductive += len(data)
-            items = self._reader.feed(data, ReceivedAt(time.monotonic(), self._clock()))
-            if self._hand_out(items):
-                self._recogniser.clear()
-                if self._awaited:
-                    return True
-                good, unproductive = heard, 0
-                continue
-            self._recogniser.feed(data)
-            if items or unproductive > _READ_SIZE:
+            if self._unproductive:
                 await asyncio.sleep(_FAILURE_PAUSE)
+
+    def _take(self, data: bytes) -> bool:
+        """Feed the reader; return whether to go on at once."""
+        self._heard = asyncio.get_running_loop().time()
+        self._pending = True
+        self._unproductive += len(data)
+        items = self._reader.feed(data, ReceivedAt(time.monotonic(), self._clock()))
+        if self._hand_out(items):
+            self._recogniser.clear()
+            self._good, self._unproductive = self._heard, 0
+            return not self._awaited
+        self._recogniser.feed(data)
+        return not items and self._unproductive <= _READ_SIZE
 
     def _hand_out(self, items: list[Telegram | Rejected]) -> bool:
         """Pass on what one read yielded; return whether a telegram was in it."""

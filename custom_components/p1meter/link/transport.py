@@ -5,7 +5,7 @@ from contextlib import suppress
 from enum import StrEnum
 import errno
 import re
-from typing import Literal, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 from serialx import (
@@ -18,11 +18,18 @@ from serialx import (
     create_serial_connection,
 )
 from serialx.common import UnknownUriScheme
+from serialx.descriptor_transport import DescriptorTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CONNECT_TIMEOUT = 5.0
 # Longer than the connection itself: a serial server is asked several questions after that.
 _OPEN_TIMEOUT = 10.0
 _CLOSE_TIMEOUT = 2.0
+# As much as the kernel keeps of a serial port. By default each read makes room for 256 KiB, which the system gives and
+# takes back each time: that costs several times as much as the read itself.
+_READ_AT_ONCE = 4096
 # What is kept while nobody reads: several of the longest telegrams (8 KiB).
 _BUFFER_LIMIT = 64 * 1024
 # On these nobody can set a speed.
@@ -116,14 +123,26 @@ def has_line_settings(port: str) -> bool:
     return scheme_of(port) not in _PLAIN_SCHEMES
 
 
+class _Listener(NamedTuple):
+    """Who is told of what arrives: up to ``limit`` bytes at a time, until ``take`` wants no more.
+
+    ``ended`` is set then (True), or when the port is gone and everything was taken (False).
+    """
+
+    take: Callable[[bytes], bool]
+    limit: int
+    ended: asyncio.Future[bool]
+
+
 class _Receiver(asyncio.Protocol):
-    """Keeps what arrives until it is read; holds the sender back when nobody reads."""
+    """Keeps what arrives until it is read, or hands it to who listens; holds the sender back when nobody does."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._transport: BaseSerialTransport | None = None
         self._paused = False
         self._arrived = asyncio.Event()
+        self._listener: _Listener | None = None
         self.closed = asyncio.Event()
         self.error: Exception | None = None
 
@@ -132,7 +151,7 @@ class _Receiver(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        self._arrived.set()
+        self._tell()
         if len(self._buffer) > _BUFFER_LIMIT and not self._paused and self._transport is not None:
             try:
                 self._transport.pause_reading()
@@ -145,15 +164,49 @@ class _Receiver(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.error = exc
         self.closed.set()
-        self._arrived.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._listener is None:
+            self._arrived.set()
+        else:
+            self._hand_on(self._listener)
+
+    def _hand_on(self, listener: _Listener) -> None:
+        """Hand on what is there, here and now: to wake a task costs more than most pieces are worth."""
+        take, limit, ended = listener
+        while self._buffer and not ended.done():
+            try:
+                wants_more = take(self._take_out(limit))
+            except Exception as err:  # noqa: BLE001 (it belongs to who listens, whatever it is)
+                ended.set_exception(err)
+            else:
+                if not wants_more:
+                    ended.set_result(True)
+        if self.closed.is_set() and not ended.done():
+            ended.set_result(False)
+
+    def _take_out(self, limit: int) -> bytes:
+        data = bytes(self._buffer[:limit])
+        del self._buffer[:limit]
+        return data
+
+    async def listen(self, take: Callable[[bytes], bool], limit: int) -> bool:
+        """Hand what arrives to ``take`` until it returns False; return False if the port was gone before."""
+        self._listener = _Listener(take, limit, asyncio.get_running_loop().create_future())
+        try:
+            self._hand_on(self._listener)
+            self.resume()
+            return await self._listener.ended
+        finally:
+            self._listener = None
 
     async def read(self, limit: int) -> bytes:
         """Return 1 to ``limit`` bytes; b"" only when the port is gone and everything was read."""
         while not self._buffer and not self.closed.is_set():
             self._arrived.clear()
             await self._arrived.wait()
-        data = bytes(self._buffer[:limit])
-        del self._buffer[:limit]
+        data = self._take_out(limit)
         self.resume()
         return data
 
@@ -197,6 +250,16 @@ class Transport:
         if data := await self._receiver.read(limit):
             return data
         raise self._lost(self._receiver.error)
+
+    async def listen(self, take: Callable[[bytes], bool], limit: int) -> None:
+        """Hand what arrives to ``take`` the moment it arrives, 1 to ``limit`` bytes at a time, until it returns False.
+
+        Raises:
+            TransportError: kind ``lost``, after the last byte was taken.
+            Exception: what ``take`` raises.
+        """
+        if not await self._receiver.listen(take, limit):
+            raise self._lost(self._receiver.error)
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the port, without waiting for them to leave.
@@ -331,6 +394,8 @@ async def _connect(port: str, settings: LineSettings, receiver: _Receiver, *, ra
             low_latency=False,
             connect_timeout=_CONNECT_TIMEOUT,
         )
+    if isinstance(transport, DescriptorTransport):
+        transport.max_size = _READ_AT_ONCE
     return transport
 
 
