@@ -38,12 +38,13 @@ _PERSISTS: Final = 30.0
 # A telegram may come that much too early (s).
 _JITTER: Final = 0.5
 # A difference of twice what counts as noise adds up to a row in so many seconds.
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 13.2
 _PATIENCE_OF_PHASES: Final = 120.0
 # Where rows come thick, one more is worth less: each of the last minute makes the next as much rarer (s, share).
 _CROWD: Final = 60.0
-_CROWDED: Final = 0.35
-# So long the telegram is waited for whose value is typical of those before it: noise is not shown for minutes (s).
+_CROWDED: Final = 0.2
+# A telegram whose value is typical of those before it is waited for until so many times as much has added up: noise is
+# not shown for minutes, and what is far off does not wait.
 _CHOOSES: Final = 2.0
 # A difference of floats that are decimals on paper.
 _EXACTLY: Final = 1 - 1e-6
@@ -80,18 +81,18 @@ class Numbers:
     """
 
     power_step: float = 100.0
-    power_noise: float = 9.0
+    power_noise: float = 7.0
     phase_noise: float = 500.0
     voltage_noise: float = 1.5
     energy_step: float = 0.5
     energy_minutes: int = 5
-    other_minutes: int = 60
+    other_minutes: int = 120
 
 
 BALANCED: Final = Numbers()
 ECONOMY: Final = Numbers(
     power_step=300.0,
-    power_noise=30.0,
+    power_noise=20.0,
     phase_noise=800.0,
     voltage_noise=3.0,
     energy_step=2.0,
@@ -114,7 +115,7 @@ class _Rule:
         noise, noise_share: smaller differences never add up.
         patience: twice the noise adds up to a row in so many seconds.
         is_net: whether a change of sign is written at once, and any difference that persists within 30 s.
-        minutes: what has changed is written before each full multiple of so many minutes.
+        minutes: what has changed is written before each full multiple of so many minutes; None: it need not be.
     """
 
     unit: str = ""
@@ -124,7 +125,7 @@ class _Rule:
     noise_share: float = 0.0
     patience: float = 0.0
     is_net: bool = False
-    minutes: int = 5
+    minutes: int | None = 5
 
 
 _EVERY_CHANGE: Final = _Rule(step=0.0)
@@ -155,9 +156,11 @@ class _Rules:
             noise=numbers.power_noise,
             patience=_PATIENCE,
             is_net=True,
+            # What lasts is written anyhow, and what happens to be true at a mark is as good as what is shown.
+            minutes=None,
         )
         # A part of the net power says nothing that is not in it, but for what flows both ways at the same time.
-        self._part = _Rule(unit="W", step=numbers.power_step, share=0.1)
+        self._part = _Rule(unit="W", step=numbers.power_step, share=0.1, minutes=None)
         self._energy = {
             unit: _Rule(unit=unit, step=1000 * numbers.energy_step, minutes=numbers.energy_minutes)
             for unit in ("Wh", "varh")
@@ -209,7 +212,6 @@ class _Value:
     __slots__ = (
         "_above",
         "_above_since",
-        "_adds_up",
         "_at",
         "_below",
         "_below_since",
@@ -221,9 +223,11 @@ class _Value:
         "_shown",
         "_side_since",
         "_step",
-        "_waits_since",
         "_written_at",
         "deadline",
+        "is_quiet",
+        "quiet_from",
+        "quiet_to",
         "rule",
         "true",
         "written",
@@ -235,6 +239,8 @@ class _Value:
         self.true = self.written = reading
         self.deadline = inf
         """When, if it stays as it is, it is to be written; by the clock of whoever calls, s."""
+        self.is_quiet = False
+        """Whether a number between `quiet_from` and `quiet_to`, in the same unit, need not be looked at: noise."""
         self._crowd = 0.0
         self._written_at = -inf
 
@@ -247,6 +253,7 @@ class _Value:
         """Show what is true."""
         self.written = reading = self.true
         self.deadline = inf
+        self.is_quiet = False
         self._shown: float | None = None
         if isinstance(reading.value, Decimal) and self.rule.step:
             rule = self.rule
@@ -260,9 +267,12 @@ class _Value:
             self._crowd += 1
             self._written_at = now
             self._difference = self._above = self._below = 0.0
-            self._adds_up = False
             self._at = self._above_since = self._below_since = self._side_since = now
-            self._waits_since = inf
+            if not rule.is_net:
+                # In the unit that is sent: making a float of each value would cost most of the time.
+                quiet = Decimal(min(self._step, self._noise) / self._factor)
+                self.quiet_from, self.quiet_to = reading.value - quiet, reading.value + quiet
+                self.is_quiet = True
 
     def look(self, reading: Reading, before: float, now: float, gap: float) -> bool:
         """Take in what is true now, and return whether it is to be written.
@@ -285,7 +295,7 @@ class _Value:
         if self.rule.is_net:
             if size > _SIGN_CHANGE and (true < 0.0) is not (self._shown < 0.0):
                 return True
-        elif size <= self._noise and not self._adds_up:
+        elif size <= self._noise and self.is_quiet:
             return False
         self._add_up(before)
         if (difference > 0.0) is not (self._difference > 0.0) or not difference:
@@ -315,9 +325,10 @@ class _Value:
     def _lasts(self, now: float, gap: float) -> bool:
         """Whether the difference has been there for long enough; sets the deadline."""
         difference = self._difference
-        self._adds_up = self._above > 0.0 or self._below > 0.0 or abs(difference) > self._noise
         persists = inf
-        if self.rule.is_net and difference:
+        if not self.rule.is_net:
+            self.is_quiet = self._above <= 0.0 and self._below <= 0.0 and abs(difference) <= self._noise
+        elif difference:
             persists = self._side_since + _PERSISTS - _JITTER
             if now + max(gap - 2 * _JITTER, 0.0) >= persists:
                 return True
@@ -325,15 +336,13 @@ class _Value:
             added, since, speed = self._above, self._above_since, difference - self._noise
         else:
             added, since, speed = self._below, self._below_since, -difference - self._noise
-        if added < self._enough:
-            self._waits_since = inf
-            self.deadline = min(persists, now + (self._enough - added) / speed if speed > 0.0 else inf)
+        waits = added >= self._enough
+        missing = self._enough * (_CHOOSES if waits else 1.0) - added
+        self.deadline = min(persists, now + missing / speed if speed > 0.0 else inf)
+        if not waits:
             return False
-        if self._waits_since == inf:
-            self._waits_since = now
         # What it is typically beyond what is shown, since it began to be.
         typical = self._noise + added / (now - since)
-        self.deadline = min(persists, self._waits_since + _CHOOSES)
         return abs(abs(difference) - typical) <= self._noise / 2 or now + gap > self.deadline
 
 
@@ -422,7 +431,17 @@ class Reporter:
         else:
             news = ((key, reading) for key, reading in readings.items() if last.get(key) is not reading)
         for key, reading in news:
-            if (value := values.get(key)) is None:
+            value = values.get(key)
+            # Most of what changes is noise, or a total that has hardly grown: that must cost next to nothing.
+            if (
+                value is not None
+                and value.is_quiet
+                and type(number := reading.value) is Decimal
+                and value.quiet_from < number < value.quiet_to
+                and reading.unit == value.written.unit
+            ):
+                value.true = reading
+            elif value is None:
                 is_part = any(other.key == "power" for other in readings.values())
                 values[key] = _Value(reading, rules.rule(reading, is_part=is_part))
                 if reading.key in _TOGETHER:
@@ -453,7 +472,9 @@ class Reporter:
             key
             for key, value in self._values.items()
             # Of the marks that are passed, one may have been slept through.
-            if passed // (60 * value.rule.minutes) * 60 * value.rule.minutes >= mark and value.is_pending
+            if (minutes := value.rule.minutes) is not None
+            and passed // (60 * minutes) * 60 * minutes >= mark
+            and value.is_pending
         }
 
     def _wait_for(self, mark: float) -> float:

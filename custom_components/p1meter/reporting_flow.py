@@ -22,7 +22,7 @@ _BOXES: Final = {
     "voltage_noise": number_box(0.1, 20, step=0.1, unit="V"),
     "energy_step": number_box(0.01, 100, step=0.01, unit="kWh"),
     "energy_minutes": number_box(5, 60, step=5, unit="min"),
-    "other_minutes": number_box(5, 60, step=5, unit="min"),
+    "other_minutes": number_box(5, 240, step=5, unit="min"),
 }
 
 

@@ -105,8 +105,8 @@ async def test_an_automation_on_power_fires_within_one_telegram(hass: HomeAssist
 async def test_before_a_mark_everything_is_written_without_a_telegram(
     hass: HomeAssistant, set_up: SetUp, say: Say, wall_clock: WallClock, written: list[str]
 ) -> None:
-    # The full hour: what wavers is written then as well.
-    wall_clock.now = datetime(2026, 11, 21, 12, 59, 59, 300_000, tzinfo=UTC)
+    # An even hour: what wavers is written then as well.
+    wall_clock.now = datetime(2026, 11, 21, 13, 59, 59, 300_000, tzinfo=UTC)
     await set_up()
     await say(nl5({"1-0:1.8.1": "(004512.400*kWh)", "1-0:32.7.0": "(230.9*V)"}))
     written.clear()

@@ -18,6 +18,7 @@ from custom_components.p1meter.const import (
     CONF_INTERVAL,
     CONF_LINE,
     CONF_PROFILE,
+    CONF_REPORTING,
     DOMAIN,
     issue_id,
 )
@@ -26,7 +27,7 @@ from custom_components.p1meter.link import Dialogue, LineSettings, open_transpor
 from custom_components.p1meter.meter import OpticalSettings, OpticalTiming, Reader
 from tests.simulation.optical import LINES, Habits, Mode, OpticalMeter
 
-from .conftest import get, probe, states, until
+from .conftest import WallClock, get, probe, states, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -176,6 +177,24 @@ async def test_it_is_asked_when_a_person_wants_to_know(hass: HomeAssistant, entr
     # A port that is only open while it is read is opened by a reset.
     await hass.services.async_call(DOMAIN, "reset_connection", {}, blocking=True)
     await until(lambda: meter.accepted == 3)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("policy", ["balanced", "economy"])
+async def test_what_is_read_once_in_a_quarter_of_an_hour_is_shown(
+    hass: HomeAssistant, entry: MockConfigEntry, optical: OpticalMeter, wall_clock: WallClock, policy: str
+) -> None:
+    """However few states are written: until the next read-out it would not be shown at all."""
+    hass.config_entries.async_update_entry(entry, options={CONF_INTERVAL: 3600, CONF_REPORTING: policy})
+    probe(hass, entry, read_out())
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    meter: MeterCoordinator = entry.runtime_data
+    await until(lambda: meter.accepted == 1)
+    for total in ("123.457", "123.458"):
+        optical.habits.lines = LONG.replace("1.8.1(000123.456", f"1.8.1(000{total}")
+        wall_clock.tick(900)
+        await hass.services.async_call(DOMAIN, "read_now", {}, blocking=True, return_response=True)
+        assert get(hass, IMPORT).state == total
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 

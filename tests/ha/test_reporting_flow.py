@@ -62,12 +62,12 @@ async def test_numbers_of_ones_own(hass: HomeAssistant, entry: MockConfigEntry) 
     form = await fill_in(hass, await cogwheel(hass, entry, "reporting"), reporting="own")
     assert suggested(form) == {
         "power_step": 100,
-        "power_noise": 9,
+        "power_noise": 7,
         "phase_noise": 500,
         "voltage_noise": 1.5,
         "energy_step": 0.5,
         "energy_minutes": 5,
-        "other_minutes": 60,
+        "other_minutes": 120,
     }
     await fill_in(hass, form, power_noise=25, energy_minutes=15)
     assert dict(entry.options) == {
@@ -78,7 +78,7 @@ async def test_numbers_of_ones_own(hass: HomeAssistant, entry: MockConfigEntry) 
     form = await fill_in(hass, await cogwheel(hass, entry, "reporting"))
     assert suggested(form)["power_noise"] == 25
     # As they are by default, they are not kept.
-    await fill_in(hass, form, power_noise=9, energy_minutes=5)
+    await fill_in(hass, form, power_noise=7, energy_minutes=5)
     assert dict(entry.options) == {"reporting": "own"}
     await choose(hass, entry, "balanced")
     assert dict(entry.options) == {}
@@ -149,3 +149,29 @@ async def test_loads_see_every_telegram_whatever_is_written(
     await say(nl5({"1-0:1.7.0": "(01.194*kW)"}), nl5({"1-0:1.7.0": "(01.195*kW)"}))
     assert len(fed) == 2
     assert POWER not in written
+
+
+@pytest.mark.parametrize("policy", ["balanced", "economy"])
+async def test_of_a_meter_that_talks_once_a_minute_every_power_is_shown(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say, wall_clock: WallClock, policy: str
+) -> None:
+    """A difference would last until the next telegram; what else wavers, and totals, wait as they always do."""
+    hass.config_entries.async_update_entry(entry, options={"reporting": policy})
+    # 12:02:30, 12:03:30, 12:04:30.
+    await set_up()
+    for watts, import_low in ((1194, "004512.346"), (1180, "004512.347")):
+        wall_clock.tick(60)
+        await say(
+            nl5(
+                {
+                    "1-0:1.7.0": f"({watts / 1000:06.3f}*kW)",
+                    "1-0:32.7.0": "(230.2*V)",
+                    "1-0:1.8.1": f"({import_low}*kWh)",
+                }
+            )
+        )
+        assert get(hass, POWER).state == str(watts)
+        assert get(hass, VOLTAGE).state == "230.1"
+        # The next one would come after 12:05, which is no quarter of an hour.
+        is_due = policy == "balanced" and watts == 1180
+        assert get(hass, IMPORT_LOW).state == ("4512.347" if is_due else "4512.345")

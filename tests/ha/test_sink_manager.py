@@ -17,7 +17,7 @@ from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.p1meter import coordinator, sink_manager, sinks
-from custom_components.p1meter.const import CONF_INTERVAL, CONF_REGISTERS, DOMAIN
+from custom_components.p1meter.const import CONF_INTERVAL, CONF_REGISTERS, CONF_REPORTING, DOMAIN
 from custom_components.p1meter.issues import ISSUES
 from custom_components.p1meter.memory import Slot
 from custom_components.p1meter.sink_manager import SinkManager
@@ -93,7 +93,7 @@ def use(monkeypatch: pytest.MonkeyPatch, *collectors: Collector) -> None:
     monkeypatch.setattr(sink_manager, "_make", make)
 
 
-def counted(number: int, **changes: str) -> bytes:
+def counted(number: float, **changes: str) -> bytes:
     """A telegram that is told from others by what was imported, kWh."""
     return nl5({"1-0:1.8.1": f"({number:010.3f}*kWh)", **changes})
 
@@ -165,6 +165,17 @@ async def test_everything_that_is_believed_has_a_name(
 
 
 # --- every telegram, once, in order -----------------------------------------------------------------------------------
+
+
+async def test_every_telegram_however_few_states_are_written(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say, written: list[str], collector: Collector
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={CONF_REPORTING: "economy"})
+    await set_up(counted(1))
+    written.clear()
+    await say(counted(1.001), counted(1.002))
+    assert "sensor.iskra_am550_import_low_tariff" not in written
+    assert collector.imports == ["1.000", "1.001", "1.002"]
 
 
 async def test_every_telegram_in_order_also_of_a_backlog(
