@@ -7,12 +7,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from datetime import UTC, datetime
 import os
-from pathlib import Path
 from statistics import median
 import sys
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from _bench_parse import machine
+from _bench_page import PAGE, machine, renew
 
 from tests.simulation.control import report
 from tests.simulation.control.goals import Findings
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.control.jobs import Job, Played
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 PICTURE = PAGE.parent / "images" / "loads-day.png"
-BEGIN, END = "<!-- scripts/bench loads --write: begin -->", "<!-- end -->"
 
 
 class Result(TypedDict):
@@ -57,8 +54,7 @@ def measure(seeds: Sequence[int], *, write: bool) -> Result:
     values = [share.value / 100 for share in findings.shares[EAGER]]
     page = tables(findings)
     if write:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{page}\n{END}{rest.partition(END)[2]}", "utf-8")
+        renew("loads", page)
         draw(PICTURE)
     return {
         "name": "loads",

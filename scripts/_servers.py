@@ -41,8 +41,8 @@ def script(name: str) -> Any:  # noqa: ANN401 (a script without .py has no modul
     return module
 
 
-def make() -> None:
-    """Make the servers that are missing, as far as that is possible here."""
+def make(*wanted: str) -> None:
+    """Make the servers that are missing, as far as that is possible here; `wanted`: only these."""
     setup = script("setup")
     esphome = re.findall(r"esphome==[\d.]+", (ROOT / "pyproject.toml").read_text())
     for name, maker, state in (
@@ -51,6 +51,8 @@ def make() -> None:
         ("mosquitto", _mosquitto, ""),
         ("influxdb", _influxdb, ""),
     ):
+        if wanted and name not in wanted:
+            continue
         folder: Path = setup.CACHE / name
         ready = folder / ".ready"
         if ready.is_file() and ready.read_text() == state:

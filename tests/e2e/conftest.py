@@ -33,13 +33,13 @@ def complaints(log: str) -> list[str]:
 async def home_assistant(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[HomeAssistant]:
-    """A Home Assistant for all tests of a file, with the file's `SWITCHES`; its recorder `SUMS_UP` when it is told to.
+    """A Home Assistant for all tests of a file, with the file's `SWITCHES` and `TOOLS`.
 
     At the end its log must hold no complaint of ours.
     """
     switches = getattr(request.module, "SWITCHES", ())
-    sums_up = getattr(request.module, "SUMS_UP", False)
-    running = HomeAssistant(tmp_path_factory.mktemp("home"), switches=switches, sums_up=sums_up)
+    tools = getattr(request.module, "TOOLS", ())
+    running = HomeAssistant(tmp_path_factory.mktemp("home"), switches=switches, tools=tools)
     await running.start()
     try:
         yield running

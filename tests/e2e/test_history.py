@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SUMS_UP = True
+TOOLS = ("sum_up",)
 HOUR = timedelta(hours=1)
 DAYS = 5
 PATIENCE = 20  # seconds for what takes a telegram or two

@@ -23,7 +23,7 @@ WAITS = "P1METER_REAL_PERIODS" in os.environ
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1500 if WAITS else 240)]
 
-SUMS_UP = True
+TOOLS = ("sum_up",)
 FLOWS = "/api/config/config_entries/flow"
 OPTIONS = "/api/config/config_entries/options/flow"
 LOW = "sensor.electricity_meter_energy_consumption_tarif_1"

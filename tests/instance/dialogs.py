@@ -46,7 +46,8 @@ async def move_meter(client: Client, entry_id: str, port: str) -> None:
 async def add_load(client: Client, entry_id: str, first: Json, rules: Mapping[str, Json]) -> None:
     """Add a load that an entity switches.
 
-    `first` is what goes into the first page; `rules`, by section, what of the second is to be otherwise than proposed.
+    `first` is what goes into the first page; `rules`, by section, what of the second is to be otherwise than proposed:
+    None leaves a field empty.
     Raises InstanceError with what a dialog said.
     """
     menu = await client.post(_SUBENTRIES, {"handler": [entry_id, "load"]})
@@ -54,8 +55,11 @@ async def add_load(client: Client, entry_id: str, first: Json, rules: Mapping[st
     await client.post(path, {"next_step_id": "entity"})
     form: Json = await client.post(path, first)
     if form["type"] == "form" and not form["errors"]:
-        proposed = _proposed(form)
-        form = await client.post(path, {name: {**fields, **rules.get(name, {})} for name, fields in proposed.items()})
+        filled = {name: {**fields, **rules.get(name, {})} for name, fields in _proposed(form).items()}
+        form = await client.post(
+            path,
+            {name: {key: fields[key] for key in fields if fields[key] is not None} for name, fields in filled.items()},
+        )
     if form["type"] != "create_entry":
         raise InstanceError(f"the load {first['name']} could not be added: {_why(form)}")
 

@@ -28,7 +28,6 @@ SWITCH = """
         unique_id: {name}
         turn_on: []
         turn_off: []"""
-_SUM_UP = "sum_up"
 INTEGRATIONS = ("config", "energy", "frontend", "history", "logbook", "recorder", "usb")
 LOGGER = """
 logger:
@@ -79,7 +78,7 @@ class HomeAssistant:
         place: Place = NETHERLANDS,
         port: int = 0,
         switches: Iterable[str] = (),
-        sums_up: bool = False,
+        tools: Iterable[str] = (),
     ) -> None:
         """Say what it will be; nothing is written or started yet.
 
@@ -88,11 +87,11 @@ class HomeAssistant:
             place: where the house stands.
             port: the wished TCP port, 0 any free one.
             switches: names of switches that are there besides.
-            sums_up: whether the recorder can be told to sum up (`sum_up`).
+            tools: integrations of `tests/instance` that are there besides: `sum_up`, `gauge`.
         """
         self.folder = folder
         self.place = place
-        self._sums_up = sums_up
+        self._tools = tuple(tools)
         self._switches = tuple(switches)
         self.port = free_port(port)
         self._output = folder / "output.log"
@@ -111,6 +110,13 @@ class HomeAssistant:
         if self._client is None:
             raise InstanceError("Home Assistant is not running")
         return self._client
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        if self._process is None:
+            raise InstanceError("Home Assistant is not running")
+        return self._process.pid
 
     @property
     def log(self) -> str:
@@ -189,12 +195,13 @@ class HomeAssistant:
         storage = self.folder / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
         integrations = self.folder / "custom_components"
-        if self._sums_up:
+        if self._tools:
             integrations.mkdir(exist_ok=True)
             # Without it those beside the working directory are found.
             (integrations / "__init__.py").touch()
             _link(integrations / "p1meter", ROOT / "custom_components" / "p1meter")
-            _link(integrations / _SUM_UP, ROOT / "tests" / "instance" / _SUM_UP)
+            for tool in self._tools:
+                _link(integrations / tool, ROOT / "tests" / "instance" / tool)
         else:
             _link(integrations, ROOT / "custom_components")
         home = {
@@ -209,8 +216,7 @@ class HomeAssistant:
         }
         lines = ["homeassistant:", *(f"  {key}: {value}" for key, value in home.items())]
         lines += [f"{name}:" for name in INTEGRATIONS]
-        if self._sums_up:
-            lines.append(f"{_SUM_UP}:")
+        lines += [f"{tool}:" for tool in self._tools]
         if self._switches:
             lines += ["template:", "  - switch:" + "".join(SWITCH.format(name=name) for name in self._switches)]
         lines += ["automation: !include automations.yaml", LOGGER]

@@ -1,0 +1,87 @@
+"""Measures inside Home Assistant what cannot be seen from outside (`scripts/bench memory` and `start`)."""
+
+import asyncio
+import ctypes
+from dataclasses import dataclass
+import gc
+from pathlib import Path
+import resource
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from homeassistant.components.recorder.tasks import RecorderTask
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import SupportsResponse, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.recorder import get_instance
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from homeassistant.components.recorder.core import Recorder
+    from homeassistant.core import Event, EventStateChangedData, HomeAssistant, ServiceCall, ServiceResponse
+    from homeassistant.helpers.typing import ConfigType
+
+DOMAIN = "gauge"
+_PATIENCE_S = 60
+
+
+@dataclass(slots=True)
+class _ShrinkTask(RecorderTask):
+    """Lets SQLite give back what it keeps of the database, which grows with that and not with us."""
+
+    def run(self, instance: Recorder) -> None:
+        with instance.get_session() as session:
+            session.execute(text("PRAGMA shrink_memory"))
+
+
+async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
+    """Offer the actions `gauge.weigh` and `gauge.set_up`, which answer."""
+
+    async def weigh(_call: ServiceCall) -> ServiceResponse:
+        """Return what the process holds, in bytes and in blocks of Python, when what nobody needs is given back."""
+        recorder = get_instance(hass)
+        recorder.queue_task(_ShrinkTask())
+        await recorder.async_block_till_done()
+        return await hass.async_add_executor_job(_weigh)
+
+    async def set_up(call: ServiceCall) -> ServiceResponse:
+        """Unload an entry and set it up again; return how long that took, and until one of its sensors had a value (s).
+
+        The processor time is that of the thread of the event loop.
+        """
+        entry_id = call.data["entry_id"]
+        registry = er.async_get(hass)
+        shown: asyncio.Future[float] = hass.loop.create_future()
+
+        @callback
+        def changed(event: Event[EventStateChangedData]) -> None:
+            new, entity = event.data["new_state"], registry.async_get(event.data["entity_id"])
+            if new is None or entity is None or entity.config_entry_id != entry_id or shown.done():
+                return
+            if entity.domain == "sensor" and new.state not in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
+                shown.set_result(time.monotonic())
+
+        await hass.config_entries.async_unload(entry_id)
+        await hass.async_block_till_done()
+        remove = hass.bus.async_listen(EVENT_STATE_CHANGED, changed)
+        try:
+            began, processor = time.monotonic(), time.thread_time()
+            await hass.config_entries.async_setup(entry_id)
+            ready, processor = time.monotonic(), time.thread_time() - processor
+            async with asyncio.timeout(_PATIENCE_S):
+                first = await shown
+        finally:
+            remove()
+        return {"set_up": ready - began, "processor": processor, "first_state": first - began}
+
+    hass.services.async_register(DOMAIN, "weigh", weigh, supports_response=SupportsResponse.ONLY)
+    hass.services.async_register(DOMAIN, "set_up", set_up, supports_response=SupportsResponse.ONLY)
+    return True
+
+
+def _weigh() -> ServiceResponse:
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {"bytes": pages * resource.getpagesize(), "blocks": sys.getallocatedblocks()}
