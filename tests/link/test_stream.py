@@ -284,6 +284,40 @@ async def test_a_silent_port_is_opened_again_and_again(monkeypatch: pytest.Monke
     assert recorded.states == [(LinkState.CONNECTING, None), (LinkState.CONNECTED, None)]
 
 
+async def test_what_goes_wrong_with_a_telegram_is_no_silence(cable: Cable) -> None:
+    """A GPIO expander on the network that does not answer is a TimeoutError, as silence is."""
+
+    def switch(_items: list[Telegram | Rejected]) -> None:
+        raise TimeoutError(110, "no answer")
+
+    recorded = Recorded(cable.port, Reader(zone=ZONE))
+    recorded.stream._on_items = switch
+    reading = asyncio.create_task(recorded.stream.run())
+    await recorded.until_state(LinkState.CONNECTED)
+    await cable.send(telegram(1))
+    with pytest.raises(TimeoutError, match="no answer"):
+        await asyncio.wait_for(reading, 10)
+
+
+async def test_a_meter_that_has_become_faster_is_not_waited_for_as_before(
+    cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "_SHORTEST_SILENCE", 0.05)
+    monkeypatch.setattr(stream_module, "_LONGEST_PATIENCE", 0.1)
+    recorded = Recorded(cable.port, Reader(zone=ZONE))
+    recorded.stream._gaps.extend([900.0] * 4)
+    transport = await open_transport(cable.port, SETTINGS)
+    try:
+        listening = asyncio.create_task(recorded.stream._read(transport))
+        for number in range(8):
+            await cable.send(telegram(number))
+            await recorded.until_number(number)
+        # The last gaps are of milliseconds now, and nothing comes any more.
+        assert await asyncio.wait_for(listening, 10) is False
+    finally:
+        await transport.close()
+
+
 async def test_patience_with_a_silent_port_grows_up_to_a_minute() -> None:
     stream = Recorded("/dev/null", Reader(zone=ZONE)).stream
     stream._gaps.extend([1.0, 1.0, 1.0])

@@ -166,6 +166,27 @@ async def test_what_goes_wrong_while_listening_reaches_who_listens(cable: Cable)
         assert await read_all(transport, 4) == b"more"
 
 
+@pytest.mark.parametrize("goes_wrong", [False, True])
+async def test_what_is_done_with_a_telegram_may_end_the_listening(
+    cable: Cable, caplog: pytest.LogCaptureFixture, *, goes_wrong: bool
+) -> None:
+    """An automation asks for the connection to be made anew, called by a state that this telegram has changed."""
+
+    def take(_data: bytes) -> bool:
+        listening.cancel()
+        if goes_wrong:
+            raise ValueError("not understood")
+        return False
+
+    async with opened(cable.port) as transport:
+        listening = asyncio.create_task(transport.listen(take, 4096))
+        await cable.send(b"anything")
+        with pytest.raises(asyncio.CancelledError):
+            await listening
+    errors = [record.exc_info[0] for record in caplog.records if record.exc_info]
+    assert errors == ([ValueError] if goes_wrong else [])
+
+
 async def test_a_read_does_not_make_room_for_more_than_a_port_keeps(cable: Cable) -> None:
     async with opened(cable.port) as transport:
         # By serialx's name for it.

@@ -107,6 +107,11 @@ def test_lines_may_end_without_cr() -> None:
     assert reasons(find(own_checksum.replace(b"\n", b"\r\n"))) == [Reason.CRC]
 
 
+def test_what_has_no_ident_is_no_telegram_whatever_its_checksum() -> None:
+    for body in (b"\n1-0:1.7.0(00.100*kW)\r\n!", b"1-0:1.7.0(00.100*kW)\r\n!", b"!"):
+        assert reasons(find(body + b"%04X\r\n" % crc16(body))) == [Reason.GARBAGE]
+
+
 def test_a_checksum_may_be_short_and_in_small_letters() -> None:
     telegrams = {len(number): telegram for telegram, number in (_unpadded(second) for second in range(1000))}
     assert telegrams.keys() >= {2, 3, 4}

@@ -151,6 +151,7 @@ def test_a_value_on_a_line_of_its_own_belongs_to_the_object_before() -> None:
         ("1-0:31.4.0(040*A)", "fuse_threshold=40A"),
         ("0-0:96.7.21(00013)", "power_failures#13"),
         ("0-0:96.7.21()", "power_failures=-"),
+        ("0-0:96.7.21(1234567890123456789)", "power_failures=-"),
         ("0-0:96.3.10(2)", "breaker_state~ready_for_reconnection"),
         ("0-0:96.3.10(01)", "breaker_state~connected"),
         ("0-0:96.3.10(3)", "breaker_state=-"),

@@ -241,12 +241,17 @@ class Stream:
             if self._pending and now >= self._heard + pause:
                 # What began and was not continued will not be: say so now, not when the next one begins.
                 self._finish()
-            # Nothing that arrives from now on is due earlier: so no timer has to be moved with each piece.
+            # No timer is moved with each piece: what arrives puts both off. Only a meter that turns out to be faster
+            # than measured brings them nearer; therefore they are looked at now and then.
             partial_at = (self._heard if self._pending else now) + pause
+            due = asyncio.timeout_at(min(silent_at, partial_at, now + _LONGEST_PATIENCE))
             try:
-                async with asyncio.timeout_at(min(silent_at, partial_at)):
+                async with due:
                     await transport.listen(self._take, _READ_SIZE)
             except TimeoutError:
+                if not due.expired():
+                    # It is of whoever was handed the telegram.
+                    raise
                 continue
             if self._unproductive:
                 await asyncio.sleep(_FAILURE_PAUSE)

@@ -178,10 +178,13 @@ class _Receiver(asyncio.Protocol):
         while self._buffer and not ended.done():
             try:
                 wants_more = take(self._take_out(limit))
-            except Exception as err:  # noqa: BLE001 (it belongs to who listens, whatever it is)
+            except Exception as err:
+                # It belongs to who listens; but what is done with a telegram may end the listening itself.
+                if ended.done():
+                    raise
                 ended.set_exception(err)
             else:
-                if not wants_more:
+                if not wants_more and not ended.done():
                     ended.set_result(True)
         if self.closed.is_set() and not ended.done():
             ended.set_result(False)

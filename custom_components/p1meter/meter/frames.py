@@ -133,7 +133,7 @@ class FrameFinder:
         self._gap = bytearray()
         self._gap_is_told = False
         self._closing = False
-        self._ident_line = b"\n"
+        self._ident_line = b""
         self._unchecked = Likeness()
 
     def feed(self, data: bytes) -> list[Frame | Rejected]:
@@ -174,7 +174,7 @@ class FrameFinder:
 
     def _is_checked(self, raw: bytes) -> bool:
         """Return whether this is an ident line, and lines with the right checksum."""
-        if not raw.startswith(self._ident_line):
+        if not (self._ident_line and raw.startswith(self._ident_line)):
             ident = _IDENT_LINE.match(raw)
             if ident is None:
                 return False

@@ -34,7 +34,7 @@ from .mbus import read_channel, read_heat_meter
 from .profiles import Evidence, Profile, detect, is_belgian_version, profile
 from .readings import MBusDevice, Reading
 from .slots import RESET_DATE, RESET_TIME, closings, reset_at
-from .values import Clock, are_unsigned, is_unsigned, number_with_unit, plain_text
+from .values import MAX_COUNT_DIGITS, Clock, are_unsigned, is_unsigned, number_with_unit, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -395,6 +395,8 @@ def _read_plain(structure: Structure, sent: Sequence[str], readings: dict[str, R
             digits.append(number)
         for place, key, obis in structure.counters:
             number = sent[place][:-1]
+            if len(number) > MAX_COUNT_DIGITS:
+                return False
             found[key] = _new(Reading, (key, int(number), None, None, obis, None))
             digits.append(number)
     except KeyError, ValueError, InvalidOperation:

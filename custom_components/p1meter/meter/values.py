@@ -62,7 +62,8 @@ _MOST_DIGITS = 24
 _LONGEST_UNIT = 8
 # `261121120000W` is a point in time and no power.
 _NUMBER_AND_UNIT = re.compile(r"(?!\d{12}[SW]\Z)([+-]?[\d.]+)([A-Za-z][A-Za-z0-9]{0,4})", re.ASCII)
-_MAX_COUNT_DIGITS = 18
+MAX_COUNT_DIGITS = 18
+"""A counter with more digits is none."""
 
 
 @lru_cache(maxsize=128)
@@ -132,7 +133,7 @@ def number_with_unit(sent: str) -> tuple[Decimal | None, str | None]:
 def count(sent: str) -> int | None:
     """Return a counter's value, or the number of a state."""
     sent = sent.strip()
-    return int(sent) if sent.isdecimal() and sent.isascii() and len(sent) <= _MAX_COUNT_DIGITS else None
+    return int(sent) if sent.isdecimal() and sent.isascii() and len(sent) <= MAX_COUNT_DIGITS else None
 
 
 def plain_text(sent: str) -> str | None:
