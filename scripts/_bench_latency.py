@@ -261,7 +261,9 @@ async def mosquitto(folder: Path) -> AsyncGenerator[int]:
 
 
 def figures(delays_s: list[float]) -> Figures:
-    """Sum one run up."""
+    """Sum one run up. Raises ValueError if nothing came of its telegrams."""
+    if not delays_s:
+        raise ValueError("nothing came of the telegrams of a run")
     ordered = sorted(delays_s)
     at = {share: ordered[math.ceil(share / 100 * len(ordered)) - 1] * 1_000 for share in (50, 99, 100)}
     return {"count": len(ordered), "p50": round(at[50], 2), "p99": round(at[99], 2), "most": round(at[100], 2)}
