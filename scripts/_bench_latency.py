@@ -47,7 +47,7 @@ BOILER_W: Final = 2_000
 STEP_W: Final = 600
 # So many telegrams after the last boiler was switched the sun goes, or comes.
 LINGERS: Final = 6
-BOILERS: Final = {f"switch.boiler_{number}": f"Boiler {number}" for number in (1,)}
+BOILERS: Final = {"switch.boiler_1": "Boiler 1"}
 # A start is worth it at once here, and may be followed by another: so that there are many.
 RULES: Final[Mapping[str, Json]] = {
     "device": {"min_on": 0, "min_off": 0, "max_starts_per_hour": None},

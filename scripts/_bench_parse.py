@@ -5,19 +5,16 @@ kind of meter sends 10,000 telegrams, one after the other; they are taken in fiv
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 import gc
 from importlib.metadata import version
 from itertools import batched, pairwise
-import os
-from pathlib import Path
-import platform
 from statistics import fmean, median
 from time import process_time
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from _bench_page import goal, goals_table, grid, spread
+from _bench_page import goal, grid, machine, sheet, spread
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import GCM
@@ -277,13 +274,6 @@ def lines_changed(telegrams: Sequence[bytes]) -> float:
     )
 
 
-def machine() -> str:
-    """Name the processor and the Python."""
-    models = (line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name"))
-    processor = next(models, platform.machine()).rpartition(":")[2].strip()
-    return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
-
-
 def goals(meters: dict[str, Found]) -> list[Goal]:
     """Return what was wanted, and what was found: medians."""
     plain = [meter.name for meter in METERS if meter.keys is None]
@@ -318,9 +308,7 @@ def page(meters: dict[str, Found], wanted: list[Goal], rival: str) -> str:
             ]
         )
     head = ["meter", "lines (changed)", "values", rival, "steady", "cold", "floor"]
-    of_what = (
-        f"{TELEGRAMS:,} consecutive telegrams of each kind in {RUNS} runs; {machine()}; {datetime.now(UTC):%Y-%m-%d}."
-    )
+    of_what = f"{TELEGRAMS:,} consecutive telegrams of each kind in {RUNS} runs"
     legend = (
         f"Processor time of a telegram in µs: of {rival}, of p1meter as it is used and with a new reader for each"
         " telegram, and of what nobody can do without (decrypting, checksum, one split into lines); median of the runs."
@@ -328,4 +316,4 @@ def page(meters: dict[str, Found], wanted: list[Goal], rival: str) -> str:
         " (least to greatest)."
     )
     columns = [*head, "steady, times faster", "cold, times faster", "steady by floor"]
-    return "\n\n".join([of_what, goals_table(wanted), legend, grid(columns, rows_of_meters)])
+    return sheet(of_what, wanted, legend, grid(columns, rows_of_meters))

@@ -27,6 +27,8 @@ NET = {
 TOTALS = {f"{side}_total": tuple(f"{side}_tariff_{number}" for number in (1, 2, 3, 4)) for side in ("import", "export")}
 """The totals, and the tariffs that each is the sum of."""
 
+TOTALS_AND_TARIFFS = {name for key, parts in TOTALS.items() for name in (key, *parts)}
+
 _ZERO = Decimal(0)
 _WATTS = factors("power", "W", unsent="kW")
 _FEWEST_NINES = 3

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from .codes import CHECKED, Code
-from .electricity import NET, TOTALS
+from .electricity import NET, TOTALS, TOTALS_AND_TARIFFS
 from .lines import SPECIAL, lines_of, take_apart
 from .mbus import MEASURED as MEASURED_PARTS
 from .values import is_unsigned
@@ -31,7 +31,6 @@ MEASURED = "measured"  # stamp and number of an M-Bus meter
 SILENT = "silent"  # no reading
 
 _FED = {part: key for sums in (NET, TOTALS) for key, parts in sums.items() for part in parts}
-_TOTALS = {name for key, parts in TOTALS.items() for name in (key, *parts)}
 
 
 class Field(NamedTuple):
@@ -126,7 +125,7 @@ def _value(objects: Sequence[Object], place: int, known: Known) -> _Value | None
     digits, star, unit = groups[0].partition("*")
     if isinstance(reading.value, Decimal) and key not in CHECKED and is_unsigned(digits):
         return _Value(NUMBER, len(f"{star}{unit})"), key, reading.unit)
-    return None if key in _TOTALS or key in _FED else _Value(READING, 1, key, None)
+    return None if key in TOTALS_AND_TARIFFS or key in _FED else _Value(READING, 1, key, None)
 
 
 def _measured(objects: Sequence[Object], place: int, readings: Mapping[str, Reading]) -> _Value | None:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from .codes import PARTS_OF_TIME, code_of
-from .electricity import NET, TOTALS, addends, closed, derive, net, read, total
+from .electricity import NET, TOTALS, TOTALS_AND_TARIFFS, addends, closed, derive, net, read, total
 from .form import MEASURED, NUMBER, SILENT, TELEGRAM_TIME, TIME, Form, Known, learn
 from .frames import Frame, ReceivedAt
 from .lines import (
@@ -108,7 +108,6 @@ _NO_METERS: Mapping[int, MBusDevice] = MappingProxyType({})
 _STX = b"\x02"
 _RESET = "last_reset"
 _BRACKETS_AND_ENDS = frozenset("()\r\n")
-_TOTALS = {name for key, parts in TOTALS.items() for name in (key, *parts)}
 # What is made by the thousand is made past the constructor of a NamedTuple, which takes twice the time.
 _new = tuple.__new__
 
@@ -352,7 +351,7 @@ class Decoder:
 
     def _read_sums(self) -> None:
         """Compute what follows from several readings of this telegram."""
-        self._ever_sent |= _TOTALS & self._readings.keys()
+        self._ever_sent |= TOTALS_AND_TARIFFS & self._readings.keys()
         ways: dict[str, _Sum] = {key: partial(net, key, self._profile) for key in NET}
         for key in TOTALS:
             parts = addends(key, self._ever_sent)
