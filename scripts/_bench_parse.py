@@ -209,7 +209,7 @@ def steady(meter: Meter, telegrams: Sequence[bytes]) -> int:
 
 
 def cold(meter: Meter, telegrams: Sequence[bytes]) -> int:
-    """As if each telegram were the first: a new reader, which remembers no telegram."""
+    """As if each telegram were the first: a new reader, which remembers none; the form is known."""
     keys = meter.keys
     return sum(len(values(telegram)) for data in telegrams for telegram in telegrams_in(Reader(keys).feed(data)))
 
@@ -311,7 +311,8 @@ def page(meters: dict[str, Found], wanted: list[Goal], rival: str) -> str:
     of_what = f"{TELEGRAMS:,} consecutive telegrams of each kind in {RUNS} runs"
     legend = (
         f"Processor time of a telegram in µs: of {rival}, of p1meter as it is used and with a new reader for each"
-        " telegram, and of what nobody can do without (decrypting, checksum, one split into lines); median of the runs."
+        " telegram (what follows what in such telegrams is known, no value is), and of what nobody can do without"
+        " (decrypting, checksum, one split into lines); median of the runs."
         f" How many times p1meter is faster than {rival}, and how many times as long as the floor it takes: median"
         " (least to greatest)."
     )

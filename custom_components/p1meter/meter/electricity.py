@@ -189,7 +189,7 @@ def net(key: str, profile: Profile, readings: Mapping[str, Reading]) -> Reading 
     imported, exported = readings.get(import_key), readings.get(export_key)
     if imported is None:
         return None
-    _, drawn, unit, _, _, _ = imported
+    drawn, unit = imported.value, imported.unit
     if not isinstance(drawn, Decimal):
         return None
     if drawn.is_signed() or (exported is None and profile.two_way):
@@ -201,7 +201,7 @@ def net(key: str, profile: Profile, readings: Mapping[str, Reading]) -> Reading 
     else:
         watts = drawn * _WATTS[unit] - exported.value * _WATTS[exported.unit]
     # Adding 0 writes 4000, not 4.00E+3.
-    return tuple.__new__(Reading, (key, watts + _ZERO, "W", None, None, None))
+    return Reading(key, watts + _ZERO, "W", None, None, None)
 
 
 def addends(key: str, ever_sent: Collection[str]) -> Sequence[str]:
@@ -224,4 +224,4 @@ def total(key: str, parts: Sequence[str], readings: Mapping[str, Reading]) -> Re
             value += reading.value
         else:
             return None
-    return None if value is None else tuple.__new__(Reading, (key, value, unit, None, None, None))
+    return None if value is None else Reading(key, value, unit, None, None, None)

@@ -30,7 +30,7 @@ MONTHS = "0-0:98.1.0"
 SPECIAL = frozenset({VERSION, BELGIAN_VERSION, BOTH_FUSES, LOGICAL_NAME, MONTHS, *PARTS_OF_TIME})
 """Objects that decide about more than their own reading."""
 
-MOVABLE = frozenset({"1-0:31.4.0", "1-0:4.8.1"})
+MOVABLE = frozenset({"1-0:31.4.0", "1-0:4.8.1", "1-1:0.2.0", "1-1:0.2.8"})
 """Codes that are under another register where something else is beside them."""
 
 _ENERGIES = ("1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2")
@@ -98,35 +98,30 @@ class Content(NamedTuple):
         return [(item, groups_of(self.sent[place])) for place, item in places]
 
 
-class Lines(NamedTuple):
-    """What the lines of a telegram hold.
-
-    Attributes:
-        objects: Every object, in order.
-        places: For each line the place of its object, if it has just one that is all on this line.
-        end: Which line begins with `!`.
-    """
-
-    objects: list[Object]
-    places: list[int | None]
-    end: int
-
-
 def groups_of(sent: str) -> tuple[str, ...]:
     """Return the groups of `1)(2)`."""
     return tuple(sent[:-1].split(")("))
 
 
+def line_end(text: str) -> str:
+    """Return how the lines of a telegram end."""
+    return "\r\n" if "\r\n" in text else "\n"
+
+
 def content_of(text: str) -> Content:
     """Return what a telegram holds."""
-    return _regular(text) or _irregular(text)
+    return regular(text) or _irregular(text)
 
 
-def _regular(text: str) -> Content | None:
-    """Return what a telegram of the usual kind holds: one object on each line; None if it is not of that kind."""
-    data, end, _ = text.partition("\r\n!")
-    ident, _, data = data.partition("\r\n")
-    heads, brackets, sent = zip(*[line.partition("(") for line in data.split("\r\n")], strict=True)
+def regular(text: str) -> Content | None:
+    """Return what a telegram of the usual kind holds: one object on each line; None if it is not of that kind.
+
+    The place of an object is then that of its line after the identification.
+    """
+    line_ends = line_end(text)
+    data, end, _ = text.partition(f"{line_ends}!")
+    ident, _, data = data.partition(line_ends)
+    heads, brackets, sent = zip(*[line.partition("(") for line in data.split(line_ends)], strict=True)
     structure = structure_of(heads)
     opened, lines = text.count("("), brackets.count("(")
     # Every bracket that closes is followed by one that opens, or by the line's end: then each line has whole groups.
@@ -135,7 +130,7 @@ def _regular(text: str) -> Content | None:
         or not end
         or text.count(")") != opened
         or data.count(")(") != opened - lines
-        or text.count(")\r\n") != lines
+        or text.count(f"){line_ends}") != lines
     ):
         return None
     for place, before in structure.loose:
@@ -150,7 +145,7 @@ def _regular(text: str) -> Content | None:
 def _irregular(text: str) -> Content:
     """Return what any telegram holds."""
     lines = lines_of(text)
-    objects, _, _ = take_apart(lines)
+    objects = take_apart(lines)
     structure = _structure(list(enumerate(item for item, _ in objects)), suffixed="*255(" in text)
     return Content(lines[0][1:], structure, [f"{')('.join(groups)})" for _, groups in objects])
 
@@ -210,38 +205,30 @@ def _structure(objects: Sequence[tuple[int, Code]], *, suffixed: bool) -> Struct
 
 def lines_of(text: str) -> list[str]:
     """Return the lines of a telegram, without their ends."""
-    return text.split("\r\n" if "\r\n" in text else "\n")
+    return text.split(line_end(text))
 
 
-def take_apart(lines: Sequence[str]) -> Lines:
+def take_apart(lines: Sequence[str]) -> list[Object]:
     """Return the objects of a telegram's lines, its identification first; what is no object is left out."""
     objects: list[Object] = []
-    places: list[int | None] = [None] * len(lines)
-    end = len(lines)
-    last = 0
-    for index, line in enumerate(lines):
+    for line in lines:
         head, _, rest = line.partition("(")
         found = code(head) if len(head) <= _LONGEST_CODE else None
         if found is not None and rest[-1:] == ")":
             body = rest[:-1]
             groups = (body,) if "(" not in body and ")" not in body else _groups(body)
             if groups:
-                places[index] = len(objects)
                 objects.append((found, groups))
-                last = index
                 continue
         if line[:1] == "!":
-            end = index
             break
         for one, more in _several(line):
             if one is not None:
                 objects.append((one, more))
-                last = index
             elif objects:
                 # A value on a line of its own belongs to the object before it (DSMR 3.0 P1 §5.12).
-                places[last] = None
                 objects[-1] = (objects[-1][0], objects[-1][1] + more)
-    return Lines(of_this_meter(objects, lines[0][1:]), places, end)
+    return of_this_meter(objects, lines[0][1:])
 
 
 def of_this_meter(objects: list[Object], ident: str) -> list[Object]:

@@ -4,6 +4,7 @@ Their order differs from meter to meter, a channel may be empty or never have be
 the medium than the device type does: nothing is decided before the telegram is complete.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from .readings import MBusDevice, Reading, Value
@@ -85,7 +86,7 @@ def read_channel(channel: int, objects: Sequence[Object], stamp: Stamp) -> tuple
     if "96.1.2" in fields:
         about.append(("ean", fields["96.1.2"][0], hexadecimal_serial(fields["96.1.2"][1])))
     if "24.4.0" in fields:
-        about.append(("valve_state", fields["24.4.0"][0], _valve(fields["24.4.0"][1])))
+        about.append(("valve_state", fields["24.4.0"][0], valve_state(fields["24.4.0"][1])))
     readings += [Reading(key, value, None, None, code.obis, channel) for key, code, value in about]
     role = REGISTERS[main.key].device
     return MBusDevice(channel, role, equipment_id, device_type, main.at), readings
@@ -99,7 +100,7 @@ def read_heat_meter(objects: Iterable[Object], identity: Reading | None) -> tupl
     readings: dict[str, Reading] = {}
     equipment_id = None
     if identity is not None:
-        readings[identity.key] = identity._replace(channel=0)
+        readings[identity.key] = replace(identity, channel=0)
         equipment_id = identity.value if isinstance(identity.value, str) else None
     for code, groups in objects:
         if code.key is None or REGISTERS[code.key].role == "enum" or REGISTERS[code.key].quantity == "time":
@@ -165,6 +166,7 @@ def _newest(found: Iterable[_Measured]) -> dict[str, _Measured]:
     return best
 
 
-def _valve(sent: str) -> str | None:
+def valve_state(sent: str) -> str | None:
+    """Return the state that the number of a valve's state stands for; None if it is none."""
     state = count(sent)
     return None if state is None or state >= len(_VALVE_STATES) else _VALVE_STATES[state]

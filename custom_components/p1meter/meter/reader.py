@@ -27,8 +27,8 @@ class Reader:
             zone: Where times are local that come without an offset.
             country: The ISO 3166 code (`NL`) that decides where a telegram fits several countries.
         """
-        self._finder = FrameFinder(keys)
         self._decoder = Decoder(zone=zone, country=country)
+        self._finder = FrameFinder(keys, self._decoder.knows)
         self._at: ReceivedAt | None = None
 
     def feed(self, data: bytes, at: ReceivedAt | None = None) -> list[Telegram | Rejected]:

@@ -1,8 +1,9 @@
 """What a telegram is made of once it is read."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, dataclass_transform
 
 if TYPE_CHECKING:
     from .obis import Obis
@@ -10,7 +11,18 @@ if TYPE_CHECKING:
 type Value = Decimal | datetime | str | int | None
 
 
-class Reading(NamedTuple):
+@dataclass_transform(frozen_default=True)
+def record[T](made: type[T]) -> type[T]:
+    """Make a dataclass of a class whose instances are never changed: a type checker sees to that.
+
+    They are made by the thousand and read by the ten thousand. A frozen dataclass takes three times as long to make,
+    and the attributes of a NamedTuple three times as long to read.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(made)
+
+
+@record
+class Reading:
     """One value of a telegram.
 
     Attributes:

@@ -1,22 +1,21 @@
 """A telegram: typed values with unit and capture time, each under its register's key.
 
 A meter says nearly the same every second. What a line gives depends on little but the line, so the decoder keeps the
-telegram before and where its values stand (`form.py`): what is the same keeps its reading, and of what is another one
-only the value is read. If more than values has changed, everything is read from the beginning.
+form of its telegrams (`form.py`) and the values of the one before: what is the same keeps its reading, and of what is
+another one only the value is read. A telegram without a form that is known is read from the beginning.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache, partial
-from itertools import compress, count as counting
+from itertools import compress
 from operator import ne
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from .codes import PARTS_OF_TIME, code_of
 from .electricity import NET, TOTALS, TOTALS_AND_TARIFFS, addends, closed, derive, net, read, total
-from .form import MEASURED, NUMBER, SILENT, TELEGRAM_TIME, TIME, Form, Known, learn
+from .form import ABOUT, COUNT, MEASURED, NUMBER, READING, UNKNOWN, Field, Form, Known, Way, forms_of, identification
 from .frames import Frame, ReceivedAt
 from .lines import (
     BELGIAN_VERSION,
@@ -32,12 +31,12 @@ from .lines import (
 )
 from .mbus import read_channel, read_heat_meter
 from .profiles import Evidence, Profile, detect, is_belgian_version, profile
-from .readings import MBusDevice, Reading
+from .readings import MBusDevice, Reading, record
 from .slots import RESET_DATE, RESET_TIME, closings, reset_at
-from .values import MAX_COUNT_DIGITS, Clock, are_unsigned, is_unsigned, number_with_unit, plain_text
+from .values import MAX_COUNT_DIGITS, Clock, are_unsigned, number_with_unit, plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from .codes import Code
     from .obis import Obis
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Decoder", "MBusDevice", "Reading", "ReceivedAt", "Telegram"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Telegram:
     """One telegram of a meter.
 
@@ -78,7 +77,7 @@ class Telegram:
 
 @lru_cache(maxsize=4)
 def _objects_in(text: str) -> tuple[tuple[Obis, tuple[str, ...]], ...]:
-    return tuple((item.obis, groups) for item, groups in take_apart(lines_of(text)).objects)
+    return tuple((item.obis, groups) for item, groups in take_apart(lines_of(text)))
 
 
 def _on_demand(slot: Any) -> Any:  # noqa: ANN401 (nothing names the type of a slot)
@@ -100,16 +99,17 @@ setattr(Telegram, "objects", _on_demand(vars(Telegram)["objects"]))  # noqa: B01
 # A meter gives the same evidence in every telegram.
 _detect = lru_cache(maxsize=64)(detect)
 
-type _Sum = Callable[[Mapping[str, Reading]], Reading | None]
-
 _NOTHING: Mapping[str, Reading] = MappingProxyType({})
 _NO_METERS: Mapping[int, MBusDevice] = MappingProxyType({})
 
 _STX = b"\x02"
 _RESET = "last_reset"
-_BRACKETS_AND_ENDS = frozenset("()\r\n")
-# What is made by the thousand is made past the constructor of a NamedTuple, which takes twice the time.
-_new = tuple.__new__
+_TELEGRAM_TIME = "telegram_time"
+_IDENTITY = "equipment_id"
+
+
+type _Fit = tuple[str, tuple[bool, bool], Form | None, tuple[str, ...]]
+"""A telegram that was looked at: its text, how it came, and, if its form is known, that and its values."""
 
 
 class Decoder:
@@ -125,33 +125,34 @@ class Decoder:
         self._clock = Clock(zone)
         self._zone = zone
         self._country = country
-        # The telegram before, whole and in pieces, and what was read.
-        self._text = ""
-        self._pieces: tuple[str, ...] = ()
+        # What was asked about last, and what was found.
+        self._asked: tuple[bytes, _Fit] | None = None
+        # The telegram before, and what was read.
+        self._form: Form | None = None
         self._how = (False, False)
+        self._values: tuple[str, ...] = ()
         self._ident = ""
         self._profile = profile("generic", country)
         self._readings: dict[str, Reading] = {}
         self._unknown = _NOTHING
         self._mbus = _NO_METERS
-        # What was learned from it.
-        self._form: Form | None = None
-        self._moved: Mapping[str, str] = {}
-        self._contested: set[str] = set()
-        self._sums: dict[str, _Sum] = {}
-        self._strangers: frozenset[Obis] = frozenset()
-        self._ever_sent: set[str] = set()
+        self._ever_sent: frozenset[str] = frozenset()
+
+    def knows(self, raw: bytes) -> bool:
+        """Return whether a telegram without a checksum is whole, for it has the form of one that was found whole."""
+        fit = self._look_at(raw, (False, _STX in raw))
+        self._asked = raw, fit
+        return fit[2] is not None
 
     def decode(self, frame: Frame, at: ReceivedAt | None) -> Telegram:
         """Return what a frame says. Never fails: what cannot be read is left out."""
         raw, sent, checksum = frame
-        text = sent.decode("latin-1")
-        how = (checksum, _STX in raw)
-        if len(text) != len(self._text) or how != self._how or not self._update(text):
-            self._how = how
+        asked, self._asked = self._asked, None
+        fit = asked[1] if asked is not None and asked[0] is raw else self._look_at(sent, (checksum, _STX in raw))
+        text, self._how, form, values = fit
+        if form is None or not self._update(form, values, anew=form is not self._form):
             self._read(text)
-        self._text = text
-        clock = self._readings.get(TELEGRAM_TIME)
+        clock = self._readings.get(_TELEGRAM_TIME)
         time = None if clock is None else clock.value
         return Telegram(
             self._ident,
@@ -167,75 +168,100 @@ class Decoder:
             self._zone,
         )
 
-    # --- what changed since the telegram before -----------------------------------------------------------------------
+    def _look_at(self, sent: bytes, how: tuple[bool, bool]) -> _Fit:
+        """Look whether a telegram has the form of the one before, or one that is known."""
+        text = sent.decode("latin-1")
+        form = self._form
+        if form is not None and how == self._how and (found := form.match(text)):
+            return text, how, form, found.groups()
+        return text, how, *forms_of(identification(text), how, self._country).fit(text)
 
-    def _update(self, text: str) -> bool:  # noqa: C901, PLR0912 (it runs every second: not cut into calls)
-        """Read the values that changed; False if there is more to it than these."""
-        if self._form is None:
-            settled = {*self._contested, *self._sums, "equipment_id"}
-            self._form = learn(self._text, Known(self._readings, self._moved, settled))
-            if self._form is None:
+    # --- a telegram whose form is known -------------------------------------------------------------------------------
+
+    def _update(self, form: Form, values: tuple[str, ...], *, anew: bool) -> bool:  # noqa: C901, PLR0912 (it runs every second: not cut into calls)
+        """Read the values that are others than before, or all of them; False if there is more to it than these."""
+        changed: Iterable[tuple[Field, str]] = zip(form.fields, values, strict=True)
+        if anew:
+            if not self._take_up(form):
                 return False
-            self._pieces = self._form.cut(self._text)
-        cut, fields = self._form
-        pieces = cut(text)
-        readings = self._readings.copy()
-        numbers: list[str] = []
+            readings = form.blank.copy()
+        else:
+            readings = self._readings.copy()
+            changed = compress(changed, map(ne, values, self._values, strict=True))
         fed: set[str] = set()
-        unknown_changed = False
-        for index in compress(counting(), map(ne, pieces, self._pieces, strict=True)):
-            field = fields[index]
-            if field is None:
-                return False
-            kind, key, unit, item, feeds = field
-            sent = pieces[index]
+        of_meters = unknown_changed = anew
+        for field, sent in changed:
+            kind, key = field.kind, field.key
             if kind is NUMBER:
-                try:
-                    value = Decimal(sent)
-                except InvalidOperation:
-                    return False
-                readings[key] = _new(Reading, (key, value, unit, None, item.obis, None))
-                numbers.append(sent)
-                if feeds is not None:
-                    fed.add(feeds)
-            elif kind is TIME:
-                at = self._clock.stamp(sent, self._profile.winter_offset, key)
-                if at is None:
-                    return False
-                readings[key] = _new(Reading, (key, at, None, None, item.obis, None))
-            elif kind is MEASURED:
-                if not self._update_measured(key, sent, readings):
-                    return False
-            elif not _BRACKETS_AND_ENDS.isdisjoint(sent):
-                return False
-            elif kind is SILENT:
-                unknown_changed = True
-            else:
+                readings[key] = Reading(key, Decimal(sent), field.unit, None, field.obis, None)
+            elif kind is COUNT:
+                readings[key] = Reading(key, int(sent), None, None, field.obis, None)
+            elif kind is READING:
                 # Only a version gives no reading, and what it is does not change.
-                readings[key] = self._single(item, key, (sent,)) or readings[key]
-        if numbers and not are_unsigned(numbers):
-            return False
-        for key in fed:
-            if key in self._sums and (computed := self._sums[key](readings)) is not None:
+                readings[key] = self._single(field.item, key, tuple(sent.split(")("))) or readings[key]
+            elif kind is MEASURED:
+                if not self._read_measured(field, sent, readings):
+                    return False
+                of_meters = True
+            elif kind is ABOUT:
+                value = field.about(sent.partition(")(")[0])
+                readings[key] = Reading(field.name, value, None, None, field.obis, field.item.channel)
+                of_meters = True
+            elif kind is UNKNOWN:
+                unknown_changed = True
+            elif not anew:
+                return self._update(form, values, anew=True)
+            if field.feeds is not None:
+                fed.add(field.feeds)
+        if anew:
+            self._read_together(form, values, readings)
+        for key in form.ways if anew else fed:
+            computed = form.ways[key](readings)
+            if computed is not None:
                 readings[key] = computed
-        self._readings, self._pieces = readings, pieces
-        if unknown_changed and self._strangers:
-            self._unknown = self._read_unknown(text)
+            elif not anew and key in readings:
+                return self._update(form, values, anew=True)
+        # What comes and goes by its value leaves more readings or fewer.
+        if len(readings) != len(form.blank) or (anew and not all(readings.values())):
+            return False
+        self._form, self._values, self._readings = form, values, readings
+        if of_meters and form.meters:
+            self._mbus = MappingProxyType(form.devices(readings))
+        if unknown_changed:
+            self._unknown = _read_unknown(form.objects(form.unknown, values))
         return True
 
-    def _update_measured(self, key: str, sent: str, readings: dict[str, Reading]) -> bool:
-        """Read `stamp)(number` of an M-Bus meter; False if it is something else."""
-        stamp, _, digits = sent.partition(")(")
-        known = readings[key]
-        channel = known.channel or 0
-        at = self._date(stamp, str(channel) if channel else "")
-        if at is None or not is_unsigned(digits):
+    def _take_up(self, form: Form) -> bool:
+        """Go on with another form; False if more is known of this meter: what it once sent is not computed."""
+        if form.ident == self._ident and not self._ever_sent <= form.sent:
             return False
-        readings[key] = known._replace(value=Decimal(digits), at=at)
-        last_measured = f"{channel}:last_measured"
-        readings[last_measured] = readings[last_measured]._replace(value=at)
-        self._mbus = MappingProxyType({**self._mbus, channel: self._mbus[channel]._replace(at=at)})
+        self._ident, self._profile, self._ever_sent = form.ident, form.profile, form.sent
         return True
+
+    def _read_measured(self, field: Field, sent: str, readings: dict[str, Reading]) -> bool:
+        """Read stamp and number of an M-Bus meter; False if the stamp is none."""
+        stamp, _, number = sent.partition(field.between)
+        channel = field.item.channel
+        at = self._date(stamp, str(channel))
+        if at is None:
+            return False
+        value = Decimal(number.removesuffix(field.after))
+        readings[field.key] = Reading(field.name, value, field.unit, at, field.obis, channel)
+        readings[f"{channel}:last_measured"] = Reading("last_measured", at, None, None, field.obis, channel)
+        return True
+
+    def _read_together(self, form: Form, values: tuple[str, ...], readings: dict[str, Reading]) -> None:
+        """Read what takes several lines."""
+        if form.together or form.special:
+            keys = (form.fields[index].key for index, _ in form.together)
+            self._settle(zip(keys, form.objects(form.together, values), strict=True), readings)
+            special = {item.name: (item, groups) for item, groups in form.objects(form.special, values)}
+            for reading in derive(special, readings.copy(), self._date):
+                readings[reading.key] = reading
+        if not form.meters:
+            self._mbus = self._read_channels(
+                ((channel, form.objects(places, values)) for channel, places in form.channels.items()), readings
+            )
 
     # --- everything ---------------------------------------------------------------------------------------------------
 
@@ -244,42 +270,36 @@ class Decoder:
         content = content_of(text)
         ident, structure, _ = content
         if ident != self._ident:
-            self._ever_sent = set()
+            self._ever_sent = frozenset()
         self._ident = ident
         special = {item.name: (item, groups) for item, groups in content.objects(structure.special)}
         self._profile = _detect(self._evidence(text, content, special), self._country)
-        self._moved = _moved(structure.names, self._profile)
-        self._form = None
-        self._read_meter(content)
+        moved = _moved(structure.names, self._profile)
+        self._read_meter(content, moved)
         if not PARTS_OF_TIME.isdisjoint(special):
             self._read_times(special)
         for reading in derive(special, self._readings.copy(), self._date):
             self._readings[reading.key] = reading
         if structure.past:
             self._read_closings(content.objects(structure.objects))
-        self._read_sums()
-        self._mbus = _NO_METERS
-        if structure.channels:
-            self._read_channels(content)
-        self._strangers, self._unknown = structure.strangers, _NOTHING
-        if self._strangers:
-            # Without a medium, the codes of a heat meter are known only as a whole.
-            self._strangers -= {reading.obis for reading in self._readings.values()}
-            self._unknown = self._read_unknown(text)
-
-    def _read_unknown(self, text: str) -> Mapping[str, Reading]:
-        """Return what is sent under codes that nobody told us about."""
-        found: dict[str, Reading] = {}
-        for obis, groups in _objects_in(text):
-            if obis not in self._strangers:
-                continue
-            key = str(obis)
-            value, unit = number_with_unit(groups[0])
-            if value is not None and (unit is not None or "." in groups[0]):
-                found.setdefault(key, Reading(key, value, unit, None, obis, None))
-            else:
-                found.setdefault(key, Reading(key, plain_text(" ".join(groups)), None, None, obis, None))
-        return MappingProxyType(found)
+        sent = TOTALS_AND_TARIFFS & self._readings.keys()
+        self._ever_sent |= sent
+        ways = _ways(self._profile, self._ever_sent)
+        for key, way in ways.items():
+            computed = way(self._readings)
+            if computed is not None:
+                self._readings[key] = computed
+        self._mbus = self._read_channels(
+            ((channel, content.objects(places)) for channel, places in structure.channels.items()), self._readings
+        )
+        # Without a medium, the codes of a heat meter are known only as a whole.
+        strangers = structure.strangers and structure.strangers - {one.obis for one in self._readings.values()}
+        self._unknown = _read_unknown(content.objects(one for one in structure.objects if one[1].obis in strangers))
+        self._form, self._values = None, ()
+        if self._ever_sent == sent:
+            known = Known(self._readings, moved, self._profile, self._ever_sent, ways, self._mbus)
+            forms = forms_of(identification(text), self._how, self._country)
+            self._form, self._values = forms.learn(text, known)
 
     def _evidence(self, text: str, content: Content, special: Mapping[str, Object]) -> Evidence:
         """Return what tells which meter this is."""
@@ -299,30 +319,28 @@ class Decoder:
             mbus=any(structure.channels),
         )
 
-    def _read_meter(self, content: Content) -> None:
+    def _read_meter(self, content: Content, moved: Mapping[str, str]) -> None:
         """Read the objects that give one reading each, and take the best where several give the same."""
         _, structure, sent = content
-        readings: dict[str, Reading | None] = dict.fromkeys(structure.keys)
-        contested: set[str] = set()
+        readings = cast("dict[str, Reading]", dict.fromkeys(structure.keys))  # until they are read
         others = structure.others if _read_plain(structure, sent, readings) else structure.fields
-        for place, item in others:
-            name = item.name
-            key = self._moved.get(name, item.key or "") if name in MOVABLE else item.key or ""
-            reading = self._single(item, key, groups_of(sent[place]))
-            before = readings.get(key)
-            if reading is not None and before is not None:
-                contested.add(key)
-                if not _is_better(reading, item.rank, before):
-                    continue
-            readings[key] = reading or before
+        keys = (moved.get(item.name, item.key or "") if item.name in MOVABLE else item.key or "" for _, item in others)
+        self._settle(zip(keys, content.objects(others), strict=True), readings)
         self._readings = {key: reading for key, reading in readings.items() if reading is not None}
-        self._contested = contested
+
+    def _settle(self, objects: Iterable[tuple[str, Object]], readings: dict[str, Reading]) -> None:
+        """Read objects of which each gives a reading for a register, and take the best where several give the same."""
+        for key, (item, groups) in objects:
+            reading = self._single(item, key, groups)
+            before = readings.get(key)
+            if reading is not None and (before is None or _is_better(reading, item.rank, before)):
+                readings[key] = reading
 
     def _single(self, item: Code, key: str, groups: tuple[str, ...]) -> Reading | None:
         """Return the reading that one object gives."""
-        if key == TELEGRAM_TIME:
+        if key == _TELEGRAM_TIME:
             at = self._clock.stamp(groups[0], self._profile.winter_offset, key)
-            return _new(Reading, (key, at, None, None, item.obis, None))
+            return Reading(key, at, None, None, item.obis, None)
         return read(item, key, groups, self._profile, self._date)
 
     def _date(self, sent: str, name: str = "") -> datetime | None:
@@ -333,9 +351,9 @@ class Decoder:
         """Read the points in time that come as two objects, a date and a time."""
         for medium in ("1-0", "1-1"):
             time, date = sent.get(f"{medium}:0.9.1"), sent.get(f"{medium}:0.9.2")
-            if TELEGRAM_TIME not in self._readings and time is not None and date is not None:
-                at = self._clock.date_and_time(date[1][0], time[1][0], TELEGRAM_TIME)
-                self._readings[TELEGRAM_TIME] = Reading(TELEGRAM_TIME, at, None, None, time[0].obis, None)
+            if _TELEGRAM_TIME not in self._readings and time is not None and date is not None:
+                at = self._clock.date_and_time(date[1][0], time[1][0], _TELEGRAM_TIME)
+                self._readings[_TELEGRAM_TIME] = Reading(_TELEGRAM_TIME, at, None, None, time[0].obis, None)
             time, date = sent.get(f"{medium}:{RESET_TIME}"), sent.get(f"{medium}:{RESET_DATE}")
             if _RESET not in self._readings and time is not None:
                 at = reset_at(time[1], () if date is None else date[1], self._clock, self._profile.winter_offset)
@@ -349,54 +367,63 @@ class Decoder:
             if sent is None or sent.value is None:
                 self._readings[reading.key] = reading
 
-    def _read_sums(self) -> None:
-        """Compute what follows from several readings of this telegram."""
-        self._ever_sent |= TOTALS_AND_TARIFFS & self._readings.keys()
-        ways: dict[str, _Sum] = {key: partial(net, key, self._profile) for key in NET}
-        for key in TOTALS:
-            parts = addends(key, self._ever_sent)
-            if parts:
-                ways[key] = partial(total, key, parts)
-        self._sums = {}
-        for key, compute in ways.items():
-            computed = compute(self._readings)
-            if computed is not None:
-                self._readings[key] = computed
-                self._sums[key] = compute
-
-    def _read_channels(self, content: Content) -> None:
+    def _read_channels(
+        self, channels: Iterable[tuple[int, list[Object]]], readings: dict[str, Reading]
+    ) -> Mapping[int, MBusDevice]:
         """Read the meters behind the meter."""
         devices: dict[int, MBusDevice] = {}
-        for channel, places in content.structure.channels.items():
-            objects = content.objects(places)
+        for channel, objects in channels:
             found: tuple[MBusDevice, list[Reading]] | None
             if objects[0][0].name.startswith("6-0:"):
-                found = read_heat_meter(objects, self._readings.pop("equipment_id", None))
+                found = read_heat_meter(objects, readings.pop(_IDENTITY, None))
             else:
                 found = read_channel(channel, objects, partial(self._date, name=str(channel) if channel else ""))
             if found is None:
                 continue
-            device, readings = found
-            devices[channel] = device
-            for reading in readings:
-                self._readings[f"{channel}:{reading.key}"] = reading
-        self._mbus = MappingProxyType(devices)
+            devices[channel], measured = found
+            for reading in measured:
+                readings[f"{channel}:{reading.key}"] = reading
+        return MappingProxyType(devices) if devices else _NO_METERS
 
 
-def _read_plain(structure: Structure, sent: Sequence[str], readings: dict[str, Reading | None]) -> bool:
+@lru_cache(maxsize=64)
+def _ways(of: Profile, ever_sent: frozenset[str]) -> Mapping[str, Way]:
+    """Return how what follows from several readings of one telegram is computed."""
+    ways: dict[str, Way] = {key: partial(net, key, of) for key in NET}
+    for key in TOTALS:
+        parts = addends(key, ever_sent)
+        if parts:
+            ways[key] = partial(total, key, parts)
+    return ways
+
+
+def _read_unknown(objects: Iterable[Object]) -> Mapping[str, Reading]:
+    """Return what is sent under codes that nobody told us about."""
+    found: dict[str, Reading] = {}
+    for item, groups in objects:
+        key = str(item.obis)
+        value, unit = number_with_unit(groups[0])
+        if value is not None and (unit is not None or "." in groups[0]):
+            found.setdefault(key, Reading(key, value, unit, None, item.obis, None))
+        else:
+            found.setdefault(key, Reading(key, plain_text(" ".join(groups)), None, None, item.obis, None))
+    return MappingProxyType(found) if found else _NOTHING
+
+
+def _read_plain(structure: Structure, sent: Sequence[str], readings: dict[str, Reading]) -> bool:
     """Read what is nothing but a number with its unit, or a count; False, and nothing, where one is not what it was."""
     digits = []
     found: dict[str, Reading] = {}
     try:
         for place, key, obis, ends in structure.numbers:
             number, _, end = sent[place].partition("*")
-            found[key] = _new(Reading, (key, Decimal(number), ends[end], None, obis, None))
+            found[key] = Reading(key, Decimal(number), ends[end], None, obis, None)
             digits.append(number)
         for place, key, obis in structure.counters:
             number = sent[place][:-1]
             if len(number) > MAX_COUNT_DIGITS:
                 return False
-            found[key] = _new(Reading, (key, int(number), None, None, obis, None))
+            found[key] = Reading(key, int(number), None, None, obis, None)
             digits.append(number)
     except KeyError, ValueError, InvalidOperation:
         return False
@@ -413,6 +440,9 @@ def _moved(sent: Collection[str], profile: Profile) -> dict[str, str]:
         moved["1-0:31.4.0"] = "fuse_threshold_l1"
     if profile.name == "hu" and "1-0:4.8.0" not in sent:
         moved["1-0:4.8.1"] = "reactive_export_total"  # so it is printed by Holley
+    for part, key in (("0.2.0", "firmware_version"), ("0.2.8", "firmware_signature")):
+        if f"1-0:{part}" not in sent:
+            moved[f"1-1:{part}"] = key  # the only one: Landis+Gyr numbers the channel 1 in every code
     return moved
 
 

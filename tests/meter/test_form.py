@@ -1,0 +1,141 @@
+"""A telegram of a kind that was read before is read by its form, to exactly the same."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from p1meter.meter import Reader, Telegram, form
+from p1meter.meter.form import forms_of
+from p1meter.meter.telegram import Decoder
+from tests.meter.twins import TWINS, Twin, telegram
+
+if TYPE_CHECKING:
+    from p1meter.meter import Rejected
+
+HEAD = ("1-3:0.2.8(50)", "0-0:1.0.0(240701120000S)")
+TARIFFS = ("1-0:1.8.1(000001.000*kWh)", "1-0:1.8.2(000002.000*kWh)")
+TOTAL = "1-0:1.8.0(000004.000*kWh)"
+GAS = ("0-1:24.1.0(003)", "0-1:96.1.0(303132)", "0-1:24.2.1(240701110000S)(00001.400*m3)")
+POWER = ("1-0:1.7.0(00.500*kW)", "1-0:2.7.0(00.000*kW)")
+DUTCH = telegram("TST5", *HEAD, *TARIFFS, *POWER, "0-0:96.13.0()", *GAS)
+# DSMR 2.2: no checksum, and a value on a line of its own.
+OLD = telegram(
+    "TST5",
+    *TARIFFS,
+    *POWER,
+    "0-1:24.1.0(3)",
+    "0-1:24.3.0(240701110000)(00)(60)(1)(0-1:24.2.1)(m3)",
+    "(00001.400)",
+    checksum=False,
+)
+
+
+def read(raw: bytes, country: str | None = None) -> list[Telegram | Rejected]:
+    """Read as a new reader does."""
+    reader = Reader(country=country)
+    return [*reader.feed(raw), *reader.close()]
+
+
+def forget() -> None:
+    """Let it be as if nothing had been read before."""
+    forms_of.cache_clear()
+
+
+@pytest.fixture
+def no_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no telegram be read from the beginning."""
+    monkeypatch.setattr(Decoder, "_read", None)
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
+def test_a_new_reader_reads_a_meter_that_is_known_as_any_other(twin: Twin) -> None:
+    first = read(twin.raw, twin.country)
+
+    second = read(twin.raw, twin.country)
+
+    assert second == first
+    for one, other in zip(first, second, strict=True):
+        if isinstance(one, Telegram) and isinstance(other, Telegram):
+            assert list(other.readings) == list(one.readings)
+
+
+@pytest.mark.parametrize(
+    "raw", [DUTCH, OLD, DUTCH.replace(b"\r\n", b"\n")], ids=["dsmr 5", "dsmr 2.2", "lines end in LF"]
+)
+def test_a_new_reader_of_a_meter_that_is_known_reads_its_values_only(
+    raw: bytes, request: pytest.FixtureRequest
+) -> None:
+    first = read(raw)
+    request.getfixturevalue("no_long_way")
+
+    assert read(raw) == first
+
+
+def test_a_known_form_holds_no_value_of_the_meter_it_was_learned_from() -> None:
+    read(DUTCH)
+
+    lines = (*HEAD, "1-0:1.8.1(000007.125*kWh)", "1-0:1.8.2(000008.250*kWh)", "1-0:1.7.0(01.250*kW)")
+    gas = ("0-1:24.1.0(003)", "0-1:96.1.0(343536)", "0-1:24.2.1(240702120500S)(00009.750*m3)")
+    raw = telegram("TST5", *lines, "1-0:2.7.0(00.250*kW)", "0-0:96.13.0(4142)", *gas)
+    known = read(raw)
+    forget()
+
+    assert known == read(raw)
+
+
+def test_a_total_that_was_once_sent_is_not_computed_by_a_form_either() -> None:
+    """The form is known from a reader that never saw the total; to this one it would be a smaller meter."""
+    without = telegram("TST5", *HEAD, *TARIFFS)
+    found = read(without)[0]
+    assert isinstance(found, Telegram)
+    assert "import_total" in found.readings
+
+    reader = Reader()
+    reader.feed(telegram("TST5", *HEAD, *TARIFFS, TOTAL))
+    (found,) = reader.feed(without)
+
+    assert isinstance(found, Telegram)
+    assert "import_total" not in found.readings
+
+
+@pytest.mark.parametrize("raw", [DUTCH, OLD], ids=["with a checksum", "without"])
+def test_damage_is_seen_as_well_by_who_knows_the_form(raw: bytes) -> None:
+    """One wrong bit, anywhere: where there is no checksum, every line is still looked at."""
+    for place in range(len(raw)):
+        for bit in (0x01, 0x04, 0x10, 0x40, 0x80):
+            damaged = bytearray(raw)
+            damaged[place] ^= bit
+            forget()
+            fresh = read(bytes(damaged))
+            forget()
+            read(raw)
+
+            assert read(bytes(damaged)) == fresh
+
+
+@pytest.mark.parametrize("raw", [DUTCH, OLD], ids=["with a checksum", "without"])
+def test_a_telegram_that_comes_in_pieces_is_the_same(raw: bytes) -> None:
+    whole = read(raw + raw)
+
+    for place in range(1, len(raw)):
+        reader = Reader()
+        found = [item for piece in (raw[:place], raw[place:] + raw[:place], raw[place:]) for item in reader.feed(piece)]
+        assert found == whole
+
+
+def test_telegrams_that_have_nothing_in_common_cost_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    learned = []
+    learn = form._learn
+
+    def count(text: str, known: form.Known) -> form.Form | None:
+        learned.append(text)
+        return learn(text, known)
+
+    monkeypatch.setattr(form, "_learn", count)
+
+    reader = Reader()
+    for number in range(1000):
+        reader.feed(telegram("TST5", *HEAD, *(f"1-0:1.8.{index}({number}*kWh)" for index in range(number % 97))))
+
+    # The first, the second, the fourth …, the 512th.
+    assert len(learned) <= 10
