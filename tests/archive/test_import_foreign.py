@@ -83,6 +83,17 @@ def test_what_grew_in_every_hour(tmp_path: Path) -> None:
     assert [str(row.grown) for row in history.series["gas"].rows] == ["0.032", "0.056"]
 
 
+def test_an_hour_in_which_less_than_nothing_was_used_is_reported(tmp_path: Path) -> None:
+    # DSMR-reader subtracts: where the meter was replaced it has the difference of two meters.
+    rows = "2024-01-02T12:00:00+01:00,-512.25,0.5,0,0,\r\n"
+
+    read = read_past(tmp_path, HOURS + rows)
+
+    assert "2024-01-02 12:00:00 import_tariff_2 0.5 kWh" in read.says
+    assert not any("import_tariff_1" in one for one in read.says)
+    assert read.problems == [(2, "wrong_value", "-512.25")]
+
+
 def test_hours_fill_the_days(tmp_path: Path) -> None:
     (tmp_path / "days.csv").write_text(
         DAYS

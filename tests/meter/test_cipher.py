@@ -132,6 +132,47 @@ def test_plain_and_encrypted_telegrams_and_noise_follow_each_other() -> None:
     assert story(find(nl5(1)[:50] + VECTOR + nl5(1), keys=keys)) == [(Reason.TRUNCATED, nl5(1)[:50]), TEXT, nl5(1)]
 
 
+@pytest.mark.parametrize("keys", [None, DecryptionKeys(KEY)])
+@pytest.mark.parametrize("length", [60, 300, 1000, 3000, 8192])
+def test_noise_that_looks_like_a_header_costs_no_telegram_after_it(length: int, keys: DecryptionKeys | None) -> None:
+    """Also the one that begins within its last line, where nothing says that a telegram may begin."""
+    header = b"\xdb\x08" + b"KFM\x10\x20\x00\x12\x34" + b"\x82" + length.to_bytes(2) + b"\x30\x00\x00"
+    telegrams = [nl5(number) for number in range(2, 14)]
+    for cut in (60, 200, 300):
+        items = find(nl5(1)[:cut] + header, *telegrams, keys=keys)
+        assert [item.raw for item in items if isinstance(item, Frame)] == telegrams
+
+
+def test_a_length_that_is_too_long_delays_no_telegram() -> None:
+    """One wrong bit in it: without a second look the next minute would be taken for the rest of that frame."""
+    for wrong in (0x04, 0x08, 0x10):
+        damaged = bytearray(seal(nl5(1)))
+        assert damaged[10] == 0x82
+        damaged[11] ^= wrong
+        finder = FrameFinder(DecryptionKeys(KEY))
+        assert finder.feed(bytes(damaged)) == []
+        next_one = seal(nl5(2), 2)
+        at_once = [item for at in range(0, len(next_one), 64) for item in finder.feed(next_one[at : at + 64])]
+        assert story(at_once) == [(Reason.TRUNCATED, bytes(damaged)), nl5(2)]
+        assert story(finder.feed(seal(nl5(3), 3))) == [nl5(3)]
+
+
+def test_noise_that_looks_like_an_ident_delays_no_encrypted_telegram() -> None:
+    finder = FrameFinder(DecryptionKeys(KEY))
+    for noise in (b"\n/abc\r\n1-0:1.8.0(", b"\n/abc\r\n\x02 noise"):
+        assert story(finder.feed(noise + seal(nl5(1)) + seal(nl5(2), 2)[:100])) == [
+            (Reason.TRUNCATED, noise[1:]),
+            nl5(1),
+        ]
+        assert story(finder.feed(seal(nl5(2), 2)[100:])) == [nl5(2)]
+
+
+def test_a_frame_begins_where_the_block_check_of_a_rest_would_be() -> None:
+    finder = FrameFinder(DecryptionKeys(KEY))
+    rest = b"0.0(1)!\r\n\x03"
+    assert story(finder.feed(rest + seal(nl5(1)))) == [(Reason.GARBAGE, rest), nl5(1)]
+
+
 def test_a_length_that_cannot_be_is_noise() -> None:
     for length in (b"\x27", b"\x80", b"\x82\x20\x01", b"\x83\xff\xff\xff"):
         frame = SHORT + length + CONTENT
@@ -227,3 +268,8 @@ def test_a_sealed_telegram_that_was_cut() -> None:
         assert story(find(SEALED[:cut])) == [(Reason.TIMEOUT, SEALED[:cut])]
     assert story(find(SEALED[:-7])) == [(Reason.CIPHER, SEALED[:-7])]
     assert story(find(SEALED[:-7] + nl5(1))) == [(Reason.CIPHER, SEALED[:-7]), nl5(1)]
+
+
+def test_a_sealed_telegram_that_was_cut_swallows_none_that_is_not_sealed() -> None:
+    for cut in range(18, len(SEALED) - 7):
+        assert story(find(SEALED[:cut] + nl5(1)))[-1] == nl5(1)

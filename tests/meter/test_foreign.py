@@ -1,11 +1,12 @@
 """What is no telegram gets its name: from the bytes of each protocol, and of a line that is inverted or misread."""
 
 from datetime import datetime
+import itertools
 import random
 
 import pytest
 
-from p1meter.meter import Foreign, Recogniser
+from p1meter.meter import DecryptionKeys, Foreign, Reader, Reason, Recogniser, Rejected
 from tests import needs
 from tests.simulation.household import ZONE, Household
 from tests.simulation.telegrams import SYSTEMS
@@ -39,18 +40,26 @@ def x25(data: bytes) -> bytes:
     return (check ^ 0xFFFF).to_bytes(2, "little")
 
 
-def hdlc(size: int = 228, kind: int = 0xA0) -> bytes:
-    """A frame with data of that size: addresses, UI, header check, LLC, notification."""
+def hdlc(size: int = 228, kind: int = 0xA0, message: bytes = b"") -> bytes:
+    """A frame with data of that size, or this message: addresses, UI, header check, LLC, notification."""
+    size = len(message) + 3 if message else size
     length = 2 + 1 + 2 + 1 + 2 + size + 2
     head = bytes([kind | length >> 8, length & 0xFF, 0x41, 0x08, 0x83, 0x13])
     head += x25(head)
-    content = b"\xe6\xe7\x00\x0f" + bytes(index * 37 & 0xFF for index in range(size - 4))
+    content = b"\xe6\xe7\x00" + (message or b"\x0f" + bytes(index * 37 & 0xFF for index in range(size - 4)))
     return b"\x7e" + head + content + x25(head + content) + b"\x7e"
 
 
-def mbus(size: int = 248) -> bytes:
-    """A long frame with an encrypted DLMS message in it, without authentication, as Austrian meters send it."""
-    data = b"\x53\xff\x00\x01\x67\xdb\x08KFM\x10\x20\x00\x12\x34\x81\xf8\x20\x00\x00\x00\x01"
+def sealed(size: int, control: int) -> bytes:
+    """An encrypted DLMS message: its head is that of an encrypted P1 telegram."""
+    head = b"\xdb\x08KFM\x10\x20\x00\x12\x34"
+    content = bytes([control]) + bytes(index * 53 & 0x7F for index in range(size - len(head) - 4))
+    return head + b"\x82" + len(content).to_bytes(2) + content
+
+
+def mbus(size: int = 248, control: int = 0x20) -> bytes:
+    """A long frame with an encrypted DLMS message in it, as Austrian meters send it: most without authentication."""
+    data = b"\x53\xff\x00\x01\x67\xdb\x08KFM\x10\x20\x00\x12\x34\x81\xf8" + bytes([control]) + b"\x00\x00\x00\x01"
     data += bytes(index * 91 & 0xFF for index in range(size - len(data)))
     return b"\x68" + bytes([size, size]) + b"\x68" + data + bytes([sum(data) & 0xFF, 0x16])
 
@@ -82,6 +91,40 @@ def test_each_protocol_has_its_name_however_it_is_cut_and_whatever_is_around_it(
         assert verdict(noise(40 * seed, seed), message, noise(9000, seed)) is expected
     # Joined in the middle, and each one a little later than the one before.
     assert verdict(message[len(message) // 2 :], message, message[:20]) is expected
+
+
+# A block transfer: its head, the number of the block and of the one before, and the length of the block.
+BLOCK_HEADS = {"HDLC": b"", "block": b"\xe0\x40\0\x01\0\0\x6e", "long block": b"\xe0\x40\0\x01\0\0\x81\xee"}
+
+
+@pytest.mark.parametrize("control", [0x20, 0x30])
+@pytest.mark.parametrize("around", [*BLOCK_HEADS, "M-Bus"])
+def test_what_others_encrypt_is_no_encrypted_telegram_and_no_key_is_asked_for(around: str, control: int) -> None:
+    """Danish and Austrian meters encrypt inside their frames, with the same head as a P1 telegram."""
+    is_mbus = around == "M-Bus"
+    message = mbus(control=control) if is_mbus else hdlc(message=BLOCK_HEADS[around] + sealed(130, control))
+    for keys, size in itertools.product((None, DecryptionKeys(bytes(16))), (1, 12, 100, 4096)):
+        reader, recogniser = Reader(keys), Recogniser()
+        heard = message * 8
+        refused = []
+        for at in range(0, len(heard), size):
+            refused += reader.feed(heard[at : at + size])
+            recogniser.feed(heard[at : at + size])
+        refused += reader.close()
+        assert {item.reason for item in refused if isinstance(item, Rejected)} == {Reason.GARBAGE}
+        assert recogniser.verdict() is (Foreign.MBUS if is_mbus else Foreign.HDLC)
+        # Where there is nothing around it, it is one.
+        (told,) = reader.feed(seal(nl5(1)))
+        assert isinstance(told, Rejected)
+        assert told.reason is (Reason.KEY if keys else Reason.CIPHER)
+
+
+def test_nothing_but_acknowledgements_is_the_answer_of_an_mbus() -> None:
+    assert verdict(b"\xe5", b"\xe5") is Foreign.MBUS
+    assert verdict(b"\xe5\0\xff" * 20) is Foreign.MBUS
+    # A click.
+    assert verdict(b"\xe5") is None
+    assert verdict(b"\xe5" * 30 + noise(30)) is Foreign.GARBAGE
 
 
 @pytest.mark.parametrize(("message", "expected"), [*MESSAGES.values()][:4], ids=[*MESSAGES][:4])

@@ -249,6 +249,13 @@ def test_seven_bits_read_as_eight() -> None:
         assert story(find(*(received[at : at + 1] for at in range(len(received))))) == [received]
 
 
+def test_an_ident_that_is_no_text_is_not_believed_without_a_checksum() -> None:
+    # Three wrong bits, and the parity is right.
+    sent = with_parity(NL2)
+    assert story(find(sent)) == [sent]
+    assert reasons(find(sent.replace(b"KA6", b"K\x8e6"))) == [Reason.TRUNCATED]
+
+
 def test_a_bit_that_flips_breaks_the_parity() -> None:
     received = with_parity(NL2)
     for at in range(1, len(received) - 5):
@@ -502,6 +509,29 @@ def test_a_block_that_lost_its_stx_is_still_checked() -> None:
     assert story(find(with_parity(damaged))) == [(Reason.CRC, with_parity(damaged))]
     # Cut after ETX.
     assert story(find(damaged[:-1])) == [(Reason.TRUNCATED, damaged[:-1])]
+
+
+@pytest.mark.parametrize("telegram", [BLOCK, HEAT_BLOCK])
+def test_a_block_whose_stx_was_damaged_swallows_none_of_those_that_follow(telegram: bytes) -> None:
+    damaged = telegram.replace(b"\x02", b"\x12")
+    finder = FrameFinder()
+    finder.feed(damaged)
+    finder.feed(telegram)
+    assert story(finder.feed(telegram[:30]) + finder.feed(telegram[30:])) == [telegram]
+    assert story(find(damaged + telegram * 3)) == [(Reason.CRC, damaged), telegram, telegram, telegram]
+
+
+def test_a_heat_block_is_found_behind_what_its_own_beginning_does_not_fit() -> None:
+    assert story(find(b"\xaf" + HEAT_BLOCK + b"xyz" + HEAT_BLOCK)) == [
+        (Reason.TRUNCATED, b"\xaf"),
+        HEAT_BLOCK,
+        (Reason.GARBAGE, b"xyz"),
+        HEAT_BLOCK,
+    ]
+
+
+def test_the_block_check_of_a_rest_may_have_been_lost_where_a_telegram_begins() -> None:
+    assert story(find(b"0.0(1)!\r\n\x03" + NL5)) == [(Reason.GARBAGE, b"0.0(1)!\r\n\x03"), NL5]
 
 
 def test_a_block_is_timed_out_without_an_end() -> None:

@@ -12,9 +12,20 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
+# What stands before the same header inside a frame of HDLC (LLC; or that, and the head of a block transfer with its
+# length in one byte or two) or of wired M-Bus (transport layer): there it begins no P1 telegram.
+_WITHIN_OTHERS = (rb"\xe6\xe7\x00", rb"\xe6\xe7\x00\xe0.{6}", rb"\xe6\xe7\x00\xe0.{7}", rb"\x00\x01\x67")
+LOOKS_BACK = 11
+"""So many bytes before a header decide whether it is one."""
 # Tag, system title (always 8 bytes), length in one of its four forms, and the security control byte, which tells a
 # frame from chance: authenticated and encrypted (30), or only encrypted (20).
-HEADER = rb"\xdb\x08.{8}(?:[\x28-\x7f]|\x81.|\x82..|\x83...)[\x20\x30]"
+HEADER = b"".join(
+    (
+        rb"\xdb\x08",
+        *(rb"(?<!%b\xdb\x08)" % before for before in _WITHIN_OTHERS),
+        rb".{8}(?:[\x28-\x7f]|\x81.|\x82..|\x83...)[\x20\x30]",
+    )
+)
 _HEADER_PARTS = re.compile(rb"\xdb\x08(.{8})(?:([\x28-\x7f])|\x81(.)|\x82(..)|\x83(...))([\x20\x30])", re.DOTALL)
 _ENCRYPTED_ONLY = b"\x20"
 # What can follow the length field of a frame with a telegram in it.

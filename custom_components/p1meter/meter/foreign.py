@@ -28,6 +28,9 @@ _HDLC_FLAG = b"\x7e"
 # A long frame: start, the length twice, start (EN 13757-2 §5.2).
 _MBUS_START = re.compile(rb"\x68(?=(.)\1\x68)", re.DOTALL)
 _MBUS_STOP = b"\x16"
+# With it a meter answers that it has understood (§5.1). One may be a click.
+_MBUS_ACKNOWLEDGED = b"\xe5"
+_ACKNOWLEDGED_ENOUGH = 2
 # The escape sequence and the start of a transmission, version 1 (BSI TR-03109-1 IV §8.1).
 _SML_START = b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01"
 
@@ -89,7 +92,7 @@ class Recogniser:
             return Foreign.INVERTED
         if not heard.translate(None, _IDLE):
             return Foreign.NO_SIGNAL
-        return None if _is_printable(heard) else Foreign.GARBAGE
+        return None if is_text(heard) else Foreign.GARBAGE
 
 
 def without_parity(data: bytes) -> bytes:
@@ -102,8 +105,9 @@ def has_part(data: bytes) -> bool:
     return _PART.search(without_parity(data)) is not None
 
 
-def _is_printable(heard: bytes) -> bool:
-    text = without_parity(heard)
+def is_text(data: bytes) -> bool:
+    """Return whether hardly anything in it is not printable; it may be with parity."""
+    text = without_parity(data)
     return len(text.translate(None, _NOT_PRINTABLE)) >= _TEXT_SHARE * len(text)
 
 
@@ -118,13 +122,14 @@ def _has_hdlc(heard: bytes) -> bool:
 
 
 def _has_mbus(heard: bytes) -> bool:
-    """Return whether a whole long frame is in it, with the right checksum (the sum of its bytes)."""
+    """Return whether a whole long frame is in it, with the right checksum (the sum of its bytes); or only answers."""
     for start in _MBUS_START.finditer(heard):
         data_at = start.start() + 4
         data_end = data_at + start[1][0]
         if heard[data_end + 1 : data_end + 2] == _MBUS_STOP and heard[data_end] == sum(heard[data_at:data_end]) & 0xFF:
             return True
-    return False
+    answers = heard.count(_MBUS_ACKNOWLEDGED)
+    return answers >= _ACKNOWLEDGED_ENOUGH and not heard.translate(None, _IDLE + _MBUS_ACKNOWLEDGED)
 
 
 def _is_inverted(heard: bytes) -> bool:

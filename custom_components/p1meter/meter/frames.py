@@ -5,11 +5,13 @@ IEC 62056-21 block from STX to ETX and its block check (§6.3). Nothing is judge
 checksum decides; only if it says no is the text searched for a telegram that was cut and another that began.
 """
 
+from collections import deque
+from heapq import heappop, heappush
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .checksum import crc16_arc
-from .cipher import HEADER, NoKeyError, UnauthenticatedError, WrongKeyError, decrypt, frame_size
+from .cipher import HEADER, LOOKS_BACK, NoKeyError, UnauthenticatedError, WrongKeyError, decrypt, frame_size
 from .verdict import (
     BAD_CHECKSUM,
     BLOCK_START,
@@ -21,7 +23,6 @@ from .verdict import (
     OVERRUN,
     TELEGRAM_LIMIT,
     Frame,
-    Likeness,
     Reason,
     Refusal,
     Rejected,
@@ -75,6 +76,7 @@ _UNFINISHED_HEADER = rb"\xdb(?:\x08.{0,13})?\Z"
 _END = rb"\n![^()/\xaf\n]{0,8}\n"
 _LONGEST_END = 11
 _LONGEST_UNFINISHED_HEADER = 14
+_LONGEST_HEADER = 15
 # The end of something that did not begin at the start of a line.
 _STRAY_END = rb"(?:%b|!(?:%b)?\x03.)" % (_END, _EOL)
 
@@ -87,17 +89,21 @@ _IDENT_LINE = _pattern(_IDENT)
 _PLAIN_START = _pattern(_IDENT + rb"(?:%b)?[0-9]" % _EOL)
 _END_LINE = _pattern(_END)
 _BLOCK_END = _pattern(rb"(?:\x03|%b)(.?)" % _END)
+# Within what is taken for a P1 telegram, a block's end: another one follows, or it stands behind the `!`.
+_BLOCK_END_IN_TEXT = _pattern(rb"\x03.(?=%b)" % _IDENT, rb"!%b\x03." % _EOL)
 _START = _pattern(_LINE_START + _IDENT, HEADER)
 _EVENT = _pattern(_LINE_START + _IDENT, HEADER, _STRAY_END)
 # Where the input ends, the last start may be unfinished.
 _LAST_START = _pattern(_LINE_START + _IDENT, HEADER, _LINE_START + _UNFINISHED_IDENT, _UNFINISHED_HEADER)
 _LAST_EVENT = _pattern(_LINE_START + _IDENT, HEADER, _STRAY_END, _LINE_START + _UNFINISHED_IDENT, _UNFINISHED_HEADER)
-# Within what may be an encrypted frame: no cipher text looks like an ident line and the code of a data line.
+# Within what may be an encrypted frame: no cipher text looks like an ident line and the code of a data line. It may
+# begin within a line: noise that looks like a header need not end with one.
 _IDENT_END = rb"(?:%b){1,4}[\x02\x82]?" % _EOL
 _CODE_TEXT = rb"[0-9\xb0-\xb9.:*\xaa&\xa6CF\xc3\xc6-]"
-_PLAIN_WITHIN = _LINE_START + rb"[/\xaf]%b{3,127}%b%b{1,23}\(" % (IDENT_TEXT, _IDENT_END, _CODE_TEXT)
+_PLAIN_WITHIN = rb"[/\xaf]%b{3,127}%b%b{1,23}\(" % (IDENT_TEXT, _IDENT_END, _CODE_TEXT)
 _START_WITHIN = _pattern(HEADER, _PLAIN_WITHIN)
 _PLAIN_START_WITHIN = _pattern(_PLAIN_WITHIN)
+_ENCRYPTED_START = _pattern(HEADER)
 _UNFINISHED_WITHIN = _pattern(
     _LINE_START + rb"[/\xaf]%b{0,127}\r?\Z" % IDENT_TEXT,
     _LINE_START + rb"[/\xaf]%b{3,127}%b\r?%b{0,23}\Z" % (IDENT_TEXT, _IDENT_END, _CODE_TEXT),
@@ -109,6 +115,8 @@ _LONGEST_HEAD_PART = 18
 _SEALED_HEAD = _pattern(rb"/[^\n]+\n(?:%b)*+(?:\xdb?\x08.{8}|\x00)\x82([\x00-\x1f].)(?=[\x20\x30])" % _EOL)
 _SEALED_END = _pattern(rb"(?:%b)?![0-9A-Fa-f]{0,4}%b" % (_EOL, _EOL))
 _LONGEST_SEALED_END = 9
+# Where the block check should be, the next telegram begins.
+_START_FOR_BLOCK_CHECK = (b"\x03/", b"\x03\xaf")
 # What stands between telegrams and is no noise: padding, and the echo of an optical sign-on (IEC 62056-21 §6.3.1).
 _IDLE = _pattern(rb"(?:[\x00\r\n\x7f\x8d]|[/\xaf]%b{1,40}!%b)*+" % (IDENT_TEXT, _EOL))
 
@@ -120,8 +128,13 @@ class FrameFinder:
     by the largest frame.
     """
 
-    def __init__(self, keys: DecryptionKeys | None = None) -> None:
-        """Open encrypted frames with `keys`; without keys they are refused."""
+    def __init__(self, keys: DecryptionKeys | None = None, knows: Callable[[bytes], bool] = lambda _: False) -> None:
+        """Start at the beginning of a stream.
+
+        Args:
+            keys: What opens encrypted frames; without keys they are refused.
+            knows: Whether a telegram that has no checksum is like one that was found whole before.
+        """
         self._keys = keys
         self._items: list[Frame | Rejected] = []
         self._buffer = bytearray()
@@ -134,13 +147,21 @@ class FrameFinder:
         self._gap_is_told = False
         self._closing = False
         self._ident_line = b""
-        self._unchecked = Likeness()
+        # Encrypted frames within what is awaited, as far as it was looked at: where each ends, and where it starts.
+        self._awaited: list[tuple[int, int]] = []
+        self._looked_at = 0
+        self._knows = knows
 
     def feed(self, data: bytes) -> list[Frame | Rejected]:
         """Take the next bytes; return, in the order of the stream, what became whole and what was refused."""
-        taken = 0 if self._buffer or self._gap or not self._begins_line else self._take_whole(data)
-        if taken < len(data):
-            self._buffer += data[taken:]
+        if self._begins_line and not self._gap and self._step in self._before_end:
+            whole = bytes(self._buffer) + data
+            if taken := self._take_whole(whole):
+                self._buffer.clear()
+                self._become(FrameFinder._between)
+                data = whole[taken:]
+        if data:
+            self._buffer += data
             self._run()
         return self._hand_over()
 
@@ -160,13 +181,13 @@ class FrameFinder:
     def _take_whole(self, data: bytes) -> int:
         """Take the telegrams at the start of `data` that are whole and plain: the usual case, made fast.
 
-        They have a checksum, or are like one without that was judged before.
+        They have a checksum, or are like one without that was found whole before.
         """
         start = 0
         while end := data.find(b"!", start) + 1:
             checksum = data[end : end + 2] != b"\r\n"
             raw = data[start : end + (6 if checksum else 2)]
-            if not (self._is_checked(raw) if checksum else self._unchecked.fits(raw)):
+            if not (self._is_checked(raw) if checksum else self._knows(raw)):
                 break
             self._items.append(tuple.__new__(Frame, (raw, raw, checksum)))
             start += len(raw)
@@ -237,7 +258,7 @@ class FrameFinder:
             return False
         inner = find_inner(bytes(buffer[:size]))
         if inner is None:
-            self._skip(size)
+            self._skip(size - buffer[:size].endswith((*_START_FOR_BLOCK_CHECK, b"\x03\xdb")))
         else:
             start, frame = inner
             self._skip(start)
@@ -265,9 +286,15 @@ class FrameFinder:
         return True
 
     def _text(self) -> bool:
-        """In a P1 telegram: look for its end."""
+        """In a P1 telegram, or a block whose STX was damaged: look for its end."""
         buffer = self._buffer
-        while (mark := buffer.find(b"\n!", self._searched)) >= 0:
+        while True:
+            mark = buffer.find(b"\n!", self._searched)
+            until = len(buffer) if mark < 0 else mark + 1
+            if block_end := _BLOCK_END_IN_TEXT.search(buffer, max(0, self._searched - _REACH), until):
+                return self._settle(block_end.end())
+            if mark < 0:
+                break
             self._searched = mark
             if end := _END_LINE.match(buffer, mark):
                 size = self._size_until(end)
@@ -319,11 +346,33 @@ class FrameFinder:
         return True
 
     def _holds_telegram(self) -> bool:
-        """Return whether a plain telegram came whole while the end of the encrypted frame is awaited: it was none."""
-        start = _PLAIN_START_WITHIN.search(self._buffer, 1)
-        end = start and _END_LINE.search(self._buffer, start.end())
-        verdict = check(bytes(self._buffer[start.start() : end.end()])) if start and end else None
-        return isinstance(verdict, Frame) and verdict.checksum
+        """Return whether another telegram came whole while the end of the encrypted frame is awaited: it was none."""
+        if self._holds_encrypted():
+            return True
+        buffer = self._buffer
+        # Of what was there before nothing can have changed.
+        ends = _END_LINE.finditer(buffer, max(0, self._searched - _LONGEST_END))
+        self._searched = len(buffer)
+        for end in ends:
+            for start in deque(_PLAIN_START_WITHIN.finditer(buffer, 1, end.start()), maxlen=1):
+                verdict = check(bytes(buffer[start.start() : end.end()]))
+                if isinstance(verdict, Frame) and verdict.checksum:
+                    return True
+        return False
+
+    def _holds_encrypted(self) -> bool:
+        """Return whether an encrypted frame came whole within what is awaited, since this was last asked."""
+        buffer = self._buffer
+        for header in _ENCRYPTED_START.finditer(buffer, max(1, self._looked_at - _LONGEST_HEADER)):
+            size = frame_size(buffer, header.start())
+            if size and header.end() > self._looked_at:
+                heappush(self._awaited, (header.start() + size, header.start()))
+        self._looked_at = len(buffer)
+        while self._awaited and self._awaited[0][0] <= len(buffer):
+            end, start = heappop(self._awaited)
+            if isinstance(self._decrypt(bytes(buffer[start:end])), Frame):
+                return True
+        return False
 
     def _decrypt(self, raw: bytes) -> Frame | Refusal:
         try:
@@ -347,6 +396,8 @@ class FrameFinder:
             return False
         ident_size = buffer.index(b"\n") + 1
         again = buffer.find(buffer[:ident_size], ident_size, size + ident_size - 1)
+        if self._restart(_PLAIN_START_WITHIN, again if again > 0 else min(size, len(buffer)), only_first=True):
+            return True
         end = _SEALED_END.match(buffer, size)
         if again > 0:
             self._refuse(_NO_END, again)
@@ -359,6 +410,9 @@ class FrameFinder:
         else:
             return False
         return True
+
+    # The steps in which the buffer may hold the beginning of a plain telegram.
+    _before_end = (_between, _head, _text)
 
     # What becomes of the bytes.
 
@@ -374,8 +428,7 @@ class FrameFinder:
             start, frame = inner
             self._refuse(_NO_END, start)
             self._accept(frame, size - start)
-        elif raw.endswith((b"\x03/", b"\x03\xaf")):
-            # Where the block check should be, the next telegram begins.
+        elif raw.endswith(_START_FOR_BLOCK_CHECK):
             self._refuse(NO_BLOCK_CHECK, size - 1)
         else:
             self._refuse(verdict, size)
@@ -400,6 +453,8 @@ class FrameFinder:
             if not self._restart(_LAST_START, size):
                 self._refuse(_TIMEOUT, size)
             return True
+        if self._keys is not None and self._holds_encrypted():
+            return self._restart(_START, size)
         return size > limit + _REACH and self._overrun(limit)
 
     def _overrun(self, limit: int) -> bool:
@@ -432,8 +487,6 @@ class FrameFinder:
         return cut > 0
 
     def _accept(self, frame: Frame, size: int) -> None:
-        if not frame.checksum and frame.text is frame.raw:
-            self._unchecked.remember(frame.raw)
         self._items.append(frame)
         self._drop(size)
         self._become(FrameFinder._between)
@@ -446,6 +499,8 @@ class FrameFinder:
     def _become(self, step: Callable[[FrameFinder], bool]) -> None:
         self._step = step
         self._searched = 0
+        self._awaited.clear()
+        self._looked_at = 0
         self._begins_line = True
 
     def _drop(self, size: int) -> None:
@@ -467,7 +522,7 @@ class FrameFinder:
         size = len(self._buffer)
         slash = _SLASH.search(self._buffer)
         begun = slash.start() if slash else size
-        done = max(min(begun, size - _REACH), size - _REACH - _BLOCK_LIMIT)
+        done = max(min(begun, size - _REACH - LOOKS_BACK), size - _REACH - _BLOCK_LIMIT)
         if done > 0:
             self._skip(done)
             self._begins_line = False

@@ -79,10 +79,6 @@ IDENT_TEXT = rb"[^\x00-\x1f\x7f!()\xa9]"
 _LONGEST_IDENT = 128
 _SLASHES_IN_IDENT = 2
 _SLASH_WITH_PARITY = 0xAF
-_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
-_AS_ONES = bytes(1) + b"\xff" * 255
-_NUMBERS = re.compile(rb"\([0-9.]++[*)]")
-_VERSION = b"1-3:0.2.8"  # its value says whether there should be a checksum
 _STRIP_BIT_7 = bytes(byte & 0x7F for byte in range(256))
 _EVEN_PARITY = bytes(byte for byte in range(256) if byte.bit_count() % 2 == 0)
 
@@ -93,39 +89,14 @@ BLOCK_START = re.compile(rb"[/\xaf][^/\xaf\n]*+\n%b[\x02\x82]" % _BEFORE_DATA)
 # The last slash of a line that could be an ident, and what may stand between two slashes of one ident.
 LAST_SLASH = re.compile(rb"[/\xaf][^\x00-\x1f\x7f!()\xa9/\xaf]{1,127}\r?\n")
 _BETWEEN_SLASHES = re.compile(rb"[/\xaf]%b*" % IDENT_TEXT)
+# A second slash is the start of another telegram.
+_IDENT_LINE = re.compile(rb"/[ -.0-~]*+\r*+")
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,4}")
 # Objects of systems that always send a checksum: DSMR 4 and later, eMUCS, Luxembourg, Hungary.
 _CHECKED_SYSTEM = re.compile(
     rb"^(?:0-0[:.]1\.0\.0|0-0:96\.1\.4|0-0:42\.0\.0|1-3:0\.2\.8(?=(?:\*255)?\(0*(?:[4-9]\d|\d{3,})\)))[*(]",
     re.MULTILINE,
 )
-
-
-class Likeness:
-    """Knows a telegram without checksum again: one that is like it needs no second look.
-
-    Where two are as long and differ in digits between brackets only, what was found of one is true of the other.
-    """
-
-    def __init__(self) -> None:
-        self._form = b""
-        self._bits = 0
-        self._fixed = 0
-
-    def remember(self, raw: bytes) -> None:
-        """Remember a telegram that was judged to be whole."""
-        if _VERSION in raw:
-            return
-        self._form = raw.translate(_AS_ZERO)
-        self._bits = int.from_bytes(raw)
-        fixed = bytearray(raw)
-        for groups in _NUMBERS.finditer(raw):
-            fixed[groups.start() : groups.end()] = bytes(groups.end() - groups.start())
-        self._fixed = int.from_bytes(fixed.translate(_AS_ONES))
-
-    def fits(self, raw: bytes) -> bool:
-        """Return whether a telegram is like the one that is remembered."""
-        return raw.translate(_AS_ZERO) == self._form and not (int.from_bytes(raw) ^ self._bits) & self._fixed
 
 
 def is_stx(data: bytes | bytearray, position: int) -> bool:
@@ -206,8 +177,7 @@ def _check_lines(raw: bytes, ident: bytes, lines: bytes, fit: Callable[[bytes], 
             return _BAD_CHARACTERS
     elif not raw.isascii():
         return _BAD_CHARACTERS
-    # A slash in the ident is the start of another telegram.
-    fits = b"/" not in ident[1:] and lines.strip() and fit(lines)
+    fits = _IDENT_LINE.fullmatch(ident) and lines.strip() and fit(lines)
     return None if fits else _BAD_LINES
 
 

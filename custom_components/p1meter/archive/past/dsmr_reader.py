@@ -100,6 +100,9 @@ class Export:
                 value = number(cell)
                 if value is None:
                     self._problems.add(entry.line, "not_a_number", cell)
+                elif is_growth and value < 0:
+                    # The hour in which a meter was replaced: what was used in it nobody knows.
+                    self._problems.add(entry.line, "wrong_value", cell)
                 else:
                     yield Dated(at, key, value, _UNITS[key], entry.line, is_growth)
 

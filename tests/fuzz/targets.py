@@ -1,0 +1,71 @@
+"""All that is fuzzed: each builds something of bytes that a fuzzer makes up, and sees what becomes of it.
+
+What gets out of them is a finding. `scripts/fuzz` runs them for long, `test_targets.py` briefly.
+"""
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from . import importers, inputs, journal, optical, outputs, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Target(NamedTuple):
+    """One of them.
+
+    Attributes:
+        run: takes the bytes; raises whatever is a finding.
+        share: how many runs of a thousand it gets: less where one takes long.
+        modules: those whose coverage is measured, below `p1meter`.
+        says: what it tries, for the page.
+    """
+
+    run: Callable[[bytes], None]
+    share: int
+    modules: tuple[str, ...]
+    says: str
+
+
+TARGETS: Final[Mapping[str, Target]] = {
+    "reader": Target(
+        stream.plain,
+        230,
+        tuple(
+            f"meter.{one}"
+            for one in (
+                "frames",
+                "verdict",
+                "telegram",
+                "lines",
+                "form",
+                "obis",
+                "values",
+                "electricity",
+                "mbus",
+                "slots",
+            )
+        ),
+        "streams of telegrams of every system, whole, damaged or saying strange things, with noise, in any pieces",
+    ),
+    "cipher": Target(stream.encrypted, 220, ("meter.cipher",), "the same with encrypted frames, also of another key"),
+    "optical": Target(optical.anything, 200, ("meter.iec62056",), "what an optical head hears, from a meter or not"),
+    "journal": Target(
+        journal.spoilt, 10, ("archive.formats", "archive.journal"), "files of the journal, cut off and spoilt"
+    ),
+    "importers": Target(
+        importers.files,
+        10,
+        (
+            "archive.series",
+            *(f"archive.past.{one}" for one in ("files", "lines", "telegrams", "tables", "dsmr_reader", "p1_monitor")),
+        ),
+        "files of the past of every kind, mixed up, also packed",
+    ),
+    "outputs": Target(
+        outputs.said, 30, ("sinks.layouts", "sinks.points"), "telegrams that say strange things, on their way to others"
+    ),
+    "inputs": Target(
+        inputs.typed, 300, ("own", "keys", "archive.selection"), "what people type and paste into the dialogs"
+    ),
+}
