@@ -1,7 +1,7 @@
 """Real servers for the tests, kept in the cache: with a serial port at their end, or where telegrams go.
 
-ser2net is Debian testing's, with its own libraries, because older ones do not answer all that serialx asks; ESPHome is
-compiled for this machine; Mosquitto and InfluxDB (1.6) are Debian stable's. Where one cannot be had, the tests that
+ser2net is Debian testing's, with its own libraries, and Debian 12's, which answers fewer questions of RFC 2217; ESPHome
+is compiled for this machine; Mosquitto and InfluxDB (1.6) are Debian stable's. Where one cannot be had, the tests that
 need it are skipped.
 """
 
@@ -47,6 +47,7 @@ def make(*wanted: str) -> None:
     esphome = re.findall(r"esphome==[\d.]+", (ROOT / "pyproject.toml").read_text())
     for name, maker, state in (
         ("ser2net", _ser2net, ""),
+        ("ser2net-4.3", _ser2net_of_debian_12, ""),
         ("esphome", _esphome, repr(esphome) + _ESPHOME.read_text()),
         ("mosquitto", _mosquitto, ""),
         ("influxdb", _influxdb, ""),
@@ -78,6 +79,16 @@ def _ser2net(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no 
     _write_program(folder, "ser2net", f"export GENSIO_LIBRARY_PATH={modules}\n")
 
 
+def _ser2net_of_debian_12(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
+    """Unpack the older ser2net and what its library depends on: that is one piece and loads everything it knows."""
+    apt = _apt(setup, "bookworm")
+    needless = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+    depends = ["depends", "--recurse", *needless, "libgensio4", "libyaml-0-2"]
+    libraries = re.findall(r"^lib(?!python[\d.]+-)\S+", setup.run("apt-cache", *apt.options, *depends), re.MULTILINE)
+    apt.unpack(["ser2net", *libraries], folder)
+    _write_program(folder, "ser2net")
+
+
 def _mosquitto(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
     """Unpack Mosquitto and its libraries, and write a program that starts it with them."""
     _apt(setup, "stable").unpack(["mosquitto", *_MOSQUITTO_LIBRARIES], folder)
@@ -98,11 +109,12 @@ def _apt(setup: Any, suite: str) -> Any:  # noqa: ANN401 (a script is no module 
 
 def _write_program(folder: Path, name: str, before: str = "") -> None:
     """Write what starts an unpacked program with the libraries that are unpacked beside it."""
-    libraries = next(folder.glob("usr/lib/*-linux-gnu*"))
-    loader = next(libraries.glob("ld-linux*"))
+    libraries = [*folder.glob("usr/lib/*-linux-gnu*"), *folder.glob("lib/*-linux-gnu*")]
+    loader = next(loader for path in libraries for loader in path.glob("ld-linux*"))
     unpacked = next(folder.glob(f"usr/*bin/{name}"))
     program = folder / name
-    program.write_text(f'#!/bin/sh\n{before}exec {loader} --library-path {libraries} {unpacked} "$@"\n')
+    path = ":".join(map(str, libraries))
+    program.write_text(f'#!/bin/sh\n{before}exec {loader} --library-path {path} {unpacked} "$@"\n')
     program.chmod(0o755)
 
 

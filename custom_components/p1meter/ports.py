@@ -150,7 +150,7 @@ async def async_program_on(hass: HomeAssistant, port: str) -> str | None:
 
 
 def _stable_path(port: str) -> str:
-    if is_url(port) or os.path.realpath(port) != port:
+    if is_url(port) or _canonical(port) != port:
         # Somebody who has made a link of his own knows what he wants.
         return port
     return usb.get_serial_by_id(port)
@@ -166,12 +166,14 @@ def _same_adapter(port: str) -> str | None:
 
 
 def _canonical(port: str) -> str:
-    if not is_url(port):
-        return os.path.realpath(port)
-    parts = urlsplit(port)
-    if parts.scheme not in _HOST_AND_PORT_SCHEMES:
+    try:
+        if not is_url(port):
+            return os.path.realpath(port)
+        parts = urlsplit(port)
+    except ValueError:
+        # A slip of the pen, `socket://[::1:2001`, is nobody else's port; who opens it says what is wrong with it.
         return port
-    return parts.netloc.lower()
+    return parts.netloc.lower() if parts.scheme in _HOST_AND_PORT_SCHEMES else port
 
 
 def _program_on(port: str) -> str | None:

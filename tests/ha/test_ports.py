@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.p1meter import ports
 from custom_components.p1meter.const import DOMAIN
-from custom_components.p1meter.ports import async_moved_port, async_prepare
+from custom_components.p1meter.ports import async_moved_port, async_prepare, async_same_port, async_stable_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +54,13 @@ async def test_a_port_that_is_there_has_not_moved(hass: HomeAssistant, by_id: Pa
 
 async def test_an_address_does_not_move(hass: HomeAssistant) -> None:
     assert await async_moved_port(hass, "socket://p1.lan:2001") is None
+
+
+@pytest.mark.parametrize("typed", ["socket://[fe80::1:2001", "/dev/tty\0USB0"])
+async def test_a_slip_of_the_pen_is_nobody_elses_port(hass: HomeAssistant, typed: str) -> None:
+    assert await async_stable_path(hass, typed) == typed
+    assert not await async_same_port(hass, typed, "socket://p1.lan:2001")
+    assert await async_same_port(hass, typed, typed)
 
 
 async def test_the_same_adapter_is_found_under_the_name_that_another_driver_gives_it(

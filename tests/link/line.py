@@ -154,10 +154,6 @@ class SerialServer:
 
     def hear(self, data: bytes) -> bytes:
         """Take what the client sent; return what of it is for the port."""
-        for command in (b"\x0a", b"\x0b"):
-            # serialx waits for an answer to its line and modem state masks. ser2net gives one; pyserial forgets it.
-            if (at := data.find(b"\xff\xfa\x2c" + command)) >= 0:
-                self._manager.rfc2217_send_subnegotiation(bytes([command[0] + 100]), data[at + 4 : at + 5])
         return b"".join(self._manager.filter(data))
 
     def say(self, data: bytes) -> None:

@@ -67,7 +67,7 @@ class Server:
 
 
 @asynccontextmanager
-async def ser2net(device: str, folder: Path, *, rfc2217: bool) -> AsyncIterator[Server]:
+async def ser2net(device: str, folder: Path, *, rfc2217: bool, which: str = "ser2net") -> AsyncIterator[Server]:
     """ser2net in front of a device, at 300 8N1 until a client says otherwise: to a plain socket, or by RFC 2217."""
     port = await free_port()
     config = folder / f"ser2net-{port}.yaml"
@@ -76,7 +76,7 @@ async def ser2net(device: str, folder: Path, *, rfc2217: bool) -> AsyncIterator[
         f"  accepter: {'telnet(rfc2217),' if rfc2217 else ''}tcp,127.0.0.1,{port}\n"
         f"  connector: serialdev,{device},{'300' if rfc2217 else '115200'}n81,local\n"
     )
-    server = Server(port, program("ser2net", "ser2net"), "-n", "-u", "-c", str(config))
+    server = Server(port, program(which, "ser2net"), "-n", "-u", "-c", str(config))
     await server.start()
     try:
         yield server

@@ -192,7 +192,7 @@ async def test_damaged_telegrams_at_one_speed_do_not_hide_good_ones_at_another(c
 
 async def test_where_parts_were_heard_it_listens_longer(cable: Cable) -> None:
     plan = ProbePlan(listen=0.2, listen_to_silence=0.2, extension=60.0, foreign=(), timing=TIMING)
-    total = 0.2 * 5 + 0.06
+    total = 0.2 * 5 + 0.12
     over = asyncio.Event()
 
     def progress(share: float, _settings: LineSettings) -> None:
@@ -210,7 +210,7 @@ async def test_where_parts_were_heard_it_listens_longer(cable: Cable) -> None:
 
 async def test_while_nothing_is_heard_it_listens_longer_at_first(cable: Cable) -> None:
     plan = ProbePlan(listen=0.1, listen_to_silence=60.0, foreign=(), timing=TIMING)
-    total = 60.0 + 0.1 * 4 + 0.06
+    total = 60.0 + 0.1 * 4 + 0.12
     over = asyncio.Event()
 
     def progress(share: float, _settings: LineSettings) -> None:
@@ -451,6 +451,29 @@ async def test_a_meter_with_an_optical_head_is_asked(tmp_path: Path, habits: Hab
     assert head.heard.data_at[-1] == speed
     assert shares == sorted(shares)
     assert shares[-1] <= 1.0
+
+
+async def test_a_battery_meter_is_woken_after_it_did_not_answer_otherwise(tmp_path: Path) -> None:
+    async with living(tmp_path, Habits(sleeps=True)) as head:
+        # Impatient: it is waited for twice.
+        result = await listen(head.port, replace(ASKING, optical=OpticalSettings(timeout=2.0)))
+    assert (result.verdict, result.asked, result.woken) == (ProbeVerdict.FOUND, True, True)
+    sent = [message for _, message in head.heard.messages]
+    assert sent[:2] == [b"/?!\r\n"] * 2
+    assert set(sent[2]) == {0}
+
+
+async def test_who_says_how_a_meter_is_asked_does_not_wait_until_it_was_listened_to(tmp_path: Path) -> None:
+    optical = OpticalSettings(query="2", timeout=20.0, wake_up=True)
+    plan = replace(ASKING, settings=(), foreign=(), listen=100.0, listen_to_silence=100.0, optical=optical)
+    async with living(tmp_path, Habits(query="2", sleeps=True)) as head:
+        result = await listen(head.port, plan)
+    assert (result.verdict, result.settings, result.woken) == (ProbeVerdict.FOUND, SIGN_ON, True)
+
+
+async def test_a_meter_that_answered_was_not_woken(tmp_path: Path) -> None:
+    async with living(tmp_path, Habits()) as head:
+        assert not (await listen(head.port, ASKING)).woken
 
 
 async def test_a_click_does_not_keep_a_meter_from_being_asked(tmp_path: Path) -> None:

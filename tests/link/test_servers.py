@@ -1,4 +1,4 @@
-"""Ports behind real servers: ser2net as a plain socket and by RFC 2217, and a serial proxy of ESPHome."""
+"""Ports behind real servers: ser2net as a plain socket and by RFC 2217 (new and old), and a serial proxy of ESPHome."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ from p1meter.link import (
 from p1meter.meter import Reader, Rejected, Telegram
 from tests.background import running
 
-from .line import BODY, Cable, even_parity, noise, open_files, telegram, until, without_checksum
+from .line import BODY, Cable, even_parity, free_port, noise, open_files, telegram, until, without_checksum
 from .servers import Server, esphome, ser2net
 
 if TYPE_CHECKING:
@@ -53,9 +53,14 @@ async def behind(kind: str, cable: Cable, folder: Path) -> AsyncIterator[tuple[S
     if kind == "esphome":
         async with esphome(cable.port) as server:
             yield server, f"esphome://127.0.0.1:{server.port}/?port_name=P1"
+    elif kind == "socket":
+        async with ser2net(cable.port, folder, rfc2217=False) as server:
+            yield server, f"socket://127.0.0.1:{server.port}"
     else:
-        async with ser2net(cable.port, folder, rfc2217=kind == "rfc2217") as server:
-            yield server, f"{kind}://127.0.0.1:{server.port}"
+        # Debian 12's does not answer all that RFC 2217 says it must.
+        which = "ser2net-4.3" if kind == "rfc2217 of Debian 12" else "ser2net"
+        async with ser2net(cable.port, folder, rfc2217=True, which=which) as server:
+            yield server, f"rfc2217://127.0.0.1:{server.port}"
 
 
 @asynccontextmanager
@@ -107,7 +112,7 @@ class Heard:
         await until(lambda: len(self.telegrams) >= so_far + 2)
 
 
-@pytest.mark.parametrize("kind", ["socket", "rfc2217", "esphome"])
+@pytest.mark.parametrize("kind", ["socket", "rfc2217", "rfc2217 of Debian 12", "esphome"])
 async def test_a_meter_behind_a_server_is_found(kind: str, cable: Cable, tmp_path: Path) -> None:
     async with behind(kind, cable, tmp_path) as (_, address), meter(cable, telegram):
         result = await probed(address)
@@ -116,12 +121,13 @@ async def test_a_meter_behind_a_server_is_found(kind: str, cable: Cable, tmp_pat
     assert result.telegram.ident == "TST5TEST-METER"
 
 
-async def test_the_speed_of_a_port_behind_rfc_2217_is_found(cable: Cable, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["rfc2217", "rfc2217 of Debian 12"])
+async def test_the_speed_of_a_port_behind_rfc_2217_is_found(kind: str, cable: Cable, tmp_path: Path) -> None:
     # A meter of before DSMR 4 has no version, no clock and no checksum.
     lines = [line for line in BODY.splitlines(keepends=True) if not line.startswith(("1-3:0.2.8", "0-0:1.0.0"))]
     old = even_parity(without_checksum("".join(lines)))
     async with (
-        behind("rfc2217", cable, tmp_path) as (_, address),
+        behind(kind, cable, tmp_path) as (_, address),
         meter(cable, lambda: old if baud(cable) == 9600 else noise(400)),
     ):
         result = await probed(address)
@@ -130,8 +136,9 @@ async def test_the_speed_of_a_port_behind_rfc_2217_is_found(cable: Cable, tmp_pa
     assert result.settings.baudrate == 9600
 
 
-async def test_the_speed_is_switched_on_an_open_port_behind_rfc_2217(cable: Cable, tmp_path: Path) -> None:
-    async with behind("rfc2217", cable, tmp_path) as (_, address):
+@pytest.mark.parametrize("kind", ["rfc2217", "rfc2217 of Debian 12"])
+async def test_the_speed_is_switched_on_an_open_port_behind_rfc_2217(kind: str, cable: Cable, tmp_path: Path) -> None:
+    async with behind(kind, cable, tmp_path) as (_, address):
         port = await open_transport(address, LineSettings(300, 7, "E"))
         assert baud(cable) == 300
         await port.configure(LineSettings(9600, 7, "E"))
@@ -151,7 +158,7 @@ async def test_what_is_sent_through_esphome_arrives(cable: Cable, tmp_path: Path
         await port.close()
 
 
-@pytest.mark.parametrize("kind", ["socket", "rfc2217", "esphome"])
+@pytest.mark.parametrize("kind", ["socket", "rfc2217", "rfc2217 of Debian 12", "esphome"])
 async def test_a_server_that_is_started_again_is_read_again(kind: str, cable: Cable, tmp_path: Path) -> None:
     before = open_files()
     async with behind(kind, cable, tmp_path) as (server, address), meter(cable, telegram):
@@ -184,7 +191,7 @@ async def test_a_second_reader_of_ser2net_is_told_and_does_not_disturb(cable: Ca
         assert (await probed(address)).verdict is ProbeVerdict.FOUND
 
 
-@pytest.mark.parametrize("kind", ["rfc2217", "esphome"])
+@pytest.mark.parametrize("kind", ["rfc2217", "rfc2217 of Debian 12", "esphome"])
 async def test_a_second_reader_is_refused_and_does_not_disturb(kind: str, cable: Cable, tmp_path: Path) -> None:
     async with behind(kind, cable, tmp_path) as (_, address), meter(cable, telegram):
         heard = Heard(address)
@@ -209,9 +216,31 @@ async def test_a_proxy_without_the_lines_is_read_all_the_same(cable: Cable, tmp_
         await port.close()
 
 
-async def test_a_proxy_of_another_name_is_said(cable: Cable, tmp_path: Path) -> None:
-    async with behind("esphome", cable, tmp_path) as (_, address):
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("esphome://127.0.0.1:{port}/?port_name=other", "other"),
+        ("esphome://127.0.0.1:{port}", "port name"),
+        # It does not encrypt.
+        (
+            "esphome://127.0.0.1:{port}/?port_name=P1&key=QRTIErOb%2FfcE9Ukd%2F5qA3RGYMn0Y%2Bp06U58SCtOXvPc%3D",
+            "plaintext",
+        ),
+    ],
+)
+async def test_a_proxy_that_is_not_meant_so_is_said(address: str, said: str, cable: Cable, tmp_path: Path) -> None:
+    async with behind("esphome", cable, tmp_path) as (server, _):
         with pytest.raises(TransportError) as refused:
-            await open_transport(address.replace("P1", "other"), LineSettings())
+            await open_transport(address.format(port=server.port), LineSettings())
+    assert refused.value.kind is TransportErrorKind.NO_PROXY
+    assert said in refused.value.detail
+
+
+async def test_a_proxy_that_is_looked_for_in_the_wrong_place(cable: Cable, tmp_path: Path) -> None:
+    async with behind("socket", cable, tmp_path) as (server, _), meter(cable, telegram):
+        with pytest.raises(TransportError) as refused:
+            await open_transport(f"esphome://127.0.0.1:{server.port}/?port_name=P1", LineSettings())
+    assert refused.value.kind is TransportErrorKind.NO_PROXY
+    with pytest.raises(TransportError) as refused:
+        await open_transport(f"esphome://127.0.0.1:{await free_port()}/?port_name=P1", LineSettings())
     assert refused.value.kind is TransportErrorKind.UNREACHABLE
-    assert "other" in refused.value.detail

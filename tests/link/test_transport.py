@@ -300,6 +300,9 @@ async def test_whatever_happens_one_type_of_error_comes_out(
     "address",
     [
         "",
+        "192.168.1.5:2001",
+        "p1.lan",
+        "p1.lan:2001",
         "telnet://meter:23",
         "socket://meter",
         "socket://:23",
@@ -447,34 +450,6 @@ async def test_a_serial_server_is_set_and_read() -> None:
         assert (asked.rts, asked.dtr) == (True, False)
         transport.write(every_byte)
         await until(lambda: b"".join(heard) == every_byte)
-
-
-async def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport_module, "_CONNECT_TIMEOUT", 0.05)
-
-    async def stare(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    async with server(stare) as port:
-        with pytest.raises(TransportError) as caught:
-            await open_transport(f"rfc2217://127.0.0.1:{port}", EIGHT_BITS)
-    assert (caught.value.kind, caught.value.detail) == (TransportErrorKind.UNREACHABLE, "no answer")
-
-
-async def test_a_server_that_speaks_no_rfc2217_is_not_a_port() -> None:
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # DO BINARY, WILL BINARY, then DONT COM-PORT-OPTION (RFC 2217 §3).
-        await reader.read(1024)
-        writer.write(b"\xff\xfd\x00\xff\xfb\x00\xff\xfe\x2c")
-        await reader.read(1024)
-        writer.close()
-
-    async with server(refuse) as port:
-        with pytest.raises(TransportError) as caught:
-            await open_transport(f"rfc2217://127.0.0.1:{port}", EIGHT_BITS)
-    assert caught.value.kind is TransportErrorKind.NOT_A_PORT
-    assert "COM-PORT-OPTION" in caught.value.detail
 
 
 async def test_lines_of_a_port_that_has_none(cable: Cable) -> None:

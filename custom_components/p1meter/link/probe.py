@@ -56,9 +56,9 @@ _ENCRYPTED = re.compile(HEADER, re.DOTALL)
 _AUTHENTICATED = 0x30
 # One frame that does not open may be damaged.
 _REFUSED_ENOUGH = 2
-# How often a meter that says nothing is asked, and how long it may take (seconds).
-_SIGN_ONS = 2
-_UNANSWERED = 6.0
+# How often a meter that says nothing is asked, the last time woken first; and how long that may take (seconds).
+_SIGN_ONS = 3
+_UNANSWERED = 12.0
 _LONG_READ_OUT = 90.0
 
 
@@ -115,6 +115,7 @@ class ProbeResult:
         seen: up to 512 bytes of it, for a person to look at.
         rejected: what was nearly a telegram, and why it was refused.
         asked: whether the meter had to be asked (optical head); the settings are those of the sign-on then.
+        woken: whether it was woken before it answered, as battery meters must be.
     """
 
     verdict: ProbeVerdict
@@ -123,6 +124,7 @@ class ProbeResult:
     seen: bytes
     rejected: Rejected | None = None
     asked: bool = False
+    woken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +136,13 @@ class ProbePlan:
 
     Attributes:
         settings: line settings, in this order: DSMR 4 and 5; DSMR 2.2 and 3; what some readers use for DSMR 4; Q3D
-            through some heads; IEC 62056-21 mode D.
+            through some heads; IEC 62056-21 mode D. Empty: the meter is only asked.
         listen: time for one of them.
         listen_to_silence: the same for the first one, as long as nothing at all is heard, and for an address without
             line settings.
         extension: added once where parts of a telegram were heard, but no whole one.
         gap: a pause that separates what a meter sends in one go from the next.
-        optical: how a meter is asked after nothing was heard; None: it is not.
+        optical: how a meter is asked after nothing was heard, the last time woken first; None: it is not.
         timing: of that.
         foreign: line settings of other protocols, tried at the end where bytes were heard, to give them their name.
     """
@@ -184,8 +186,11 @@ async def probe(
         TransportError: the port cannot be opened, or went away meanwhile.
     """
     plan = plan or ProbePlan()
-    choices = plan.settings if has_line_settings(port) else (LineSettings(),)
-    transport = await open_transport(port, choices[0])
+    choices = plan.settings
+    if choices and not has_line_settings(port):
+        choices = (LineSettings(),)
+    start = None if plan.optical is None else line_of(plan.optical.start_baud)
+    transport = await open_transport(port, next(iter(choices), start or LineSettings()))
     try:
         probing = _Probing(
             port,
@@ -228,7 +233,7 @@ class _Probing:
         """Try everything until it is clear what the port carries; the first settings are those of the open port."""
         plan = self._plan
         foreign = plan.foreign if has_line_settings(self._port) else ()
-        times = [plan.listen_to_silence] + [plan.listen] * (len(choices) - 1)
+        times = [plan.listen if index else plan.listen_to_silence for index in range(len(choices))]
         asking = 0.0 if plan.optical is None else _UNANSWERED * plan.timing.pace
         self._total = sum(times) + asking + plan.listen * len(foreign)
         for index, (settings, longest) in enumerate(zip(choices, times, strict=True)):
@@ -304,7 +309,9 @@ class _Probing:
                 await asyncio.sleep(PAUSE * timing.pace)
             await switch(self._transport, self._port, optical.start_baud)
             max_baud = optical.start_baud if keeps_speed else optical.max_baud
-            read_out = ReadOut(replace(optical, max_baud=max_baud), timing)
+            # To wake a meter costs its battery: only one that does not answer otherwise.
+            wakes = optical.wake_up or unanswered == _SIGN_ONS - 1
+            read_out = ReadOut(replace(optical, max_baud=max_baud, wake_up=wakes), timing)
             try:
                 outcome = await self._read_out(read_out, settings)
             except CannotSwitchError:
@@ -315,7 +322,7 @@ class _Probing:
                 if unanswered == _SIGN_ONS:
                     return
                 continue
-            result = self._read(outcome, settings)
+            result = replace(self._read(outcome, settings), woken=wakes)
             self._keep(result)
             if result.verdict in _CERTAIN:
                 return

@@ -5,11 +5,10 @@ from contextlib import suppress
 from enum import StrEnum
 import errno
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from serialx import (
-    BaseSerialTransport,
     Parity,
     PinState,
     SerialException,
@@ -20,8 +19,12 @@ from serialx import (
 from serialx.common import UnknownUriScheme
 from serialx.descriptor_transport import DescriptorTransport
 
+from .rfc2217 import NoRfc2217Error, Rfc2217Port
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from serialx import BaseSerialTransport
 
 _CONNECT_TIMEOUT = 5.0
 # Longer than the connection itself: a serial server is asked several questions after that.
@@ -37,6 +40,8 @@ _PLAIN_SCHEMES = frozenset({"socket", "tcp"})
 # What an address needs to make sense at all.
 _SCHEMES_WITH_PORT = _PLAIN_SCHEMES | {"rfc2217"}
 _SCHEMES_WITH_HOST = _SCHEMES_WITH_PORT | {"esphome"}
+# It speaks another protocol, encrypts or does not, knows another key or password.
+_REFUSALS_OF_ESPHOME = frozenset({"ProtocolAPIError", "HandshakeAPIError", "InvalidAuthAPIError"})
 # The port says no to a setting and stays what it was.
 _ERRNOS_OF_A_REFUSAL = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP})
 
@@ -76,6 +81,10 @@ class TransportErrorKind(StrEnum):
     """The system does not let us open it."""
     UNREACHABLE = "unreachable"
     """The network address does not answer or refuses."""
+    NO_RFC2217 = "no_rfc2217"
+    """There is a server at the address, but it does not answer as RFC 2217 asks for: it may give the bare data."""
+    NO_PROXY = "no_proxy"
+    """There is something at the address, but no serial proxy of ESPHome that could be opened as it is written."""
     NOT_A_PORT = "not_a_port"
     """It is there, but it is no serial port or cannot do what was asked."""
     UNKNOWN_SCHEME = "unknown_scheme"
@@ -123,6 +132,19 @@ def has_line_settings(port: str) -> bool:
     return scheme_of(port) not in _PLAIN_SCHEMES
 
 
+class _Port(Protocol):
+    """What is asked of an open port, whoever opened it."""
+
+    def write(self, data: bytes) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def is_closing(self) -> bool: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+    async def set_modem_pins(self, *, rts: bool | None, dtr: bool | None) -> None: ...
+    async def reconfigure_port(self, *, baudrate: int, byte_size: int, parity: Parity, stopbits: StopBits) -> None: ...
+
+
 class _Listener(NamedTuple):
     """Who is told of what arrives: up to ``limit`` bytes at a time, until ``take`` wants no more.
 
@@ -139,7 +161,7 @@ class _Receiver(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._transport: BaseSerialTransport | None = None
+        self._transport: _Port | None = None
         self._paused = False
         self._arrived = asyncio.Event()
         self._listener: _Listener | None = None
@@ -147,7 +169,7 @@ class _Receiver(asyncio.Protocol):
         self.error: Exception | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("BaseSerialTransport", transport)
+        self._transport = cast("_Port", transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -239,7 +261,7 @@ class _Receiver(asyncio.Protocol):
 class Transport:
     """An open port. Made by ``open_transport``."""
 
-    def __init__(self, port: str, transport: BaseSerialTransport, receiver: _Receiver) -> None:
+    def __init__(self, port: str, transport: _Port, receiver: _Receiver) -> None:
         self._port = port
         self._transport = transport
         self._receiver = receiver
@@ -301,25 +323,16 @@ class Transport:
             self._receiver.pause()
         try:
             try:
-                await self._reconfigure(settings)
+                await _set_line(self._transport, settings)
             except OSError as err:
                 if err.errno != errno.EINVAL:
                     raise
-                await self._reconfigure(LineSettings(settings.baudrate))
+                await _set_line(self._transport, LineSettings(settings.baudrate))
             self._receiver.discard()
         except (OSError, SerialException) as err:
             raise self._changed(err) from err
         finally:
             self._receiver.resume()
-
-    async def _reconfigure(self, settings: LineSettings) -> None:
-        async with asyncio.timeout(_CONNECT_TIMEOUT):
-            await self._transport.reconfigure_port(
-                baudrate=settings.baudrate,
-                byte_size=settings.bytesize,
-                parity=Parity(settings.parity),
-                stopbits=StopBits(settings.stopbits),
-            )
 
     async def close(self) -> None:
         """Free the port. Never raises; what was not written after two seconds is dropped."""
@@ -379,27 +392,66 @@ async def open_transport(port: str, settings: LineSettings, *, raise_lines: bool
     return Transport(port, transport, receiver)
 
 
-async def _connect(port: str, settings: LineSettings, receiver: _Receiver, *, raise_lines: bool) -> BaseSerialTransport:
-    lines = PinState.HIGH if raise_lines else PinState.LOW
+async def _connect(port: str, settings: LineSettings, receiver: _Receiver, *, raise_lines: bool) -> _Port:
     async with asyncio.timeout(_OPEN_TIMEOUT):
-        transport, _ = await create_serial_connection(
-            asyncio.get_running_loop(),
-            lambda: receiver,
-            port,
-            settings.baudrate,
-            Parity(settings.parity),
-            StopBits(settings.stopbits),
-            byte_size=settings.bytesize,
-            exclusive=True,
-            rts_on_open=lines,
-            dtr_on_open=lines,
-            # It costs an interrupt per byte and lost bytes on slow machines; a telegram can wait some milliseconds.
-            low_latency=False,
-            connect_timeout=_CONNECT_TIMEOUT,
-        )
+        if scheme_of(port) == "rfc2217":
+            return await _connect_rfc2217(port, settings, receiver, raise_lines=raise_lines)
+        return await _connect_serialx(port, settings, receiver, raise_lines=raise_lines)
+
+
+async def _connect_serialx(
+    port: str, settings: LineSettings, receiver: _Receiver, *, raise_lines: bool
+) -> BaseSerialTransport:
+    lines = PinState.HIGH if raise_lines else PinState.LOW
+    transport, _ = await create_serial_connection(
+        asyncio.get_running_loop(),
+        lambda: receiver,
+        port,
+        settings.baudrate,
+        Parity(settings.parity),
+        StopBits(settings.stopbits),
+        byte_size=settings.bytesize,
+        exclusive=True,
+        rts_on_open=lines,
+        dtr_on_open=lines,
+        # It costs an interrupt per byte and lost bytes on slow machines; a telegram can wait some milliseconds.
+        low_latency=False,
+        connect_timeout=_CONNECT_TIMEOUT,
+    )
     if isinstance(transport, DescriptorTransport):
         transport.max_size = _READ_AT_ONCE
     return transport
+
+
+async def _connect_rfc2217(port: str, settings: LineSettings, receiver: _Receiver, *, raise_lines: bool) -> Rfc2217Port:
+    address = urlsplit(port)
+    async with asyncio.timeout(_CONNECT_TIMEOUT):
+        _, opened = await asyncio.get_running_loop().create_connection(
+            lambda: Rfc2217Port(receiver), address.hostname or "", address.port or 0
+        )
+    try:
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                await opened.agree()
+        except TimeoutError:
+            raise NoRfc2217Error("no answer to COM-PORT-OPTION: bare data is for socket://") from None
+        opened.prepare(lines=raise_lines)
+        await _set_line(opened, settings)
+    except BaseException:
+        opened.abort()
+        raise
+    opened.begin()
+    return opened
+
+
+async def _set_line(port: _Port, settings: LineSettings) -> None:
+    async with asyncio.timeout(_CONNECT_TIMEOUT):
+        await port.reconfigure_port(
+            baudrate=settings.baudrate,
+            byte_size=settings.bytesize,
+            parity=Parity(settings.parity),
+            stopbits=StopBits(settings.stopbits),
+        )
 
 
 class _BadAddressError(ValueError):
@@ -410,6 +462,8 @@ def _check_address(port: str) -> None:
     """Find a slip of the pen before anything is opened."""
     if not port:
         raise _BadAddressError("no port")
+    if not is_url(port) and not port.startswith("/"):
+        raise _BadAddressError("expected /dev/… or scheme://host:port")
     try:
         parts = urlsplit(port)
         if parts.scheme in _SCHEMES_WITH_HOST and not parts.hostname:
@@ -425,17 +479,30 @@ def _kind(port: str, err: Exception) -> TransportErrorKind:
     match err:
         case UnknownUriScheme() | _BadAddressError():
             return TransportErrorKind.UNKNOWN_SCHEME
+        case NoRfc2217Error():
+            return TransportErrorKind.NO_RFC2217
         case OSError(errno=errno.EBUSY):
             return TransportErrorKind.BUSY
         case OSError() if is_url(port):
             return TransportErrorKind.UNREACHABLE
         case OSError():
             return _KINDS_OF_ERRNO.get(err.errno or 0, TransportErrorKind.NOT_A_PORT)
+        case _ if scheme_of(port) == "esphome" and _was_answered(err):
+            return TransportErrorKind.NO_PROXY
         # serialx 1.11 wraps every failure of an ESPHome connection, also "no route", in its own exception.
         case _ if scheme_of(port).startswith("esphome"):
             return TransportErrorKind.UNREACHABLE
         case _:
             return TransportErrorKind.NOT_A_PORT
+
+
+def _was_answered(err: Exception) -> bool:
+    """Return whether it was the device that an ESPHome address came to grief on, and not the way to it.
+
+    The classes are those of a library that need not be there.
+    """
+    kinds = {kind.__name__ for kind in type(err.__cause__).__mro__}
+    return "APIConnectionError" not in kinds or not kinds.isdisjoint(_REFUSALS_OF_ESPHOME)
 
 
 def _words(err: Exception) -> str:
