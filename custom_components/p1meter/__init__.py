@@ -6,7 +6,7 @@ from homeassistant.const import CONF_PORT, Platform
 from homeassistant.helpers import config_validation as cv
 
 from . import actions, devices, gap_filling, history_import, joints, late_hours, taking_over
-from .const import DOMAIN, FREED, PROBED
+from .const import DOMAIN, FREED, OPENED, PROBED
 from .coordinator import MeterCoordinator, P1MeterConfigEntry
 from .load_manager import async_remove_loads, async_start_loads
 from .load_renames import async_follow_renames
@@ -49,6 +49,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
     coordinator = entry.runtime_data = MeterCoordinator(hass, entry, store)
     if (probed := hass.data.get(PROBED, {}).pop(entry.data[CONF_PORT], None)) is not None:
         coordinator.learn(probed)
+    if entry.data[CONF_PORT] in (opened := hass.data.get(OPENED, set())):
+        opened.remove(entry.data[CONF_PORT])
+        coordinator.watch.opened()
     if (freed := hass.data.get(FREED, {}).pop(entry.data[CONF_PORT], None)) is not None:
         store.memory.switched_off.append(freed)
     await coordinator.sinks.async_start()

@@ -95,11 +95,19 @@ def _newest(entry: P1MeterConfigEntry) -> Telegram:
 # --- what the meter says ----------------------------------------------------------------------------------------------
 
 
-@callback
-def _async_get_history(call: ServiceCall) -> ServiceResponse:
-    """Return what the newest telegram of a meter tells of the past, each kind from the oldest to the newest."""
-    kind = call.data.get(ATTR_KIND)
-    return {ATTR_ROWS: [_row(row) for row in history.rows(_newest(_entry(call))) if kind in {None, row.kind}]}
+async def _async_get_history(call: ServiceCall) -> ServiceResponse:
+    """Return what the newest telegram of a meter tells of the past, each kind from the oldest to the newest.
+
+    After a start there may be none yet, and a read-out takes a minute: it is waited for.
+
+    Raises:
+        HomeAssistantError: none came, or another meter answers.
+    """
+    entry, kind = _entry(call), call.data.get(ATTR_KIND)
+    heard: Telegram | None = entry.runtime_data.data
+    if heard is None:
+        await entry.runtime_data.async_read_now()
+    return {ATTR_ROWS: [_row(row) for row in history.rows(_newest(entry)) if kind in {None, row.kind}]}
 
 
 def _row(row: HistoryRow) -> dict[str, Any]:

@@ -31,16 +31,28 @@ from homeassistant.util.hass_dict import HassKey
 import probatio as vol
 
 from .const import (
+    CONF_ADDRESS,
     CONF_ASKED,
     CONF_AUTHENTICATION_KEY,
     CONF_IDENT,
+    CONF_INTERVAL,
     CONF_KEY,
     CONF_LINE,
     CONF_PROFILE,
+    CONF_WAKE_UP,
     DOMAIN,
     FREED,
+    OPENED,
     PROBED,
     SUBENTRY_LOAD,
+)
+from .dialogue_fields import (
+    CONF_DIALOGUE,
+    DIALOGUE_KEYS,
+    dialogue_error,
+    dialogue_form,
+    dialogue_options,
+    dialogue_section,
 )
 from .found import async_description, async_title, meter_id
 from .keys import parse_key, try_keys
@@ -57,7 +69,8 @@ from .ports import (
     async_stable_path,
     async_user_of,
 )
-from .settings import keys_of
+from .redacting import redacted_lines
+from .settings import keys_of, optical_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,6 +101,10 @@ _WRONG_KEYS = {
 # What is to be done about these is something else where the speed is not set from here.
 _OTHER_WORDS_FOR_ADDRESSES = frozenset({ProbeVerdict.NOTHING, ProbeVerdict.NO_SIGNAL, ProbeVerdict.GARBAGE})
 _NOT_WHOLE = frozenset({Reason.CRC, Reason.TRUNCATED, Reason.OVERRUN, Reason.TIMEOUT})
+# Perhaps an optical head is there, and it has to be asked in another way.
+_PERHAPS_OPTICAL = frozenset({ProbeVerdict.NOTHING, ProbeVerdict.NO_SIGNAL})
+# Seconds between two read-outs of a meter that is woken each time, which costs its battery.
+_WOKEN_INTERVAL = 3600
 _SAMPLE_LENGTH = 60
 # Seconds that another integration stays unloaded for a dialog with which nobody goes on.
 _PATIENCE = 600
@@ -103,18 +120,22 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
 
     _found: tuple[Telegram, LineSettings, bool]
     _line: LineSettings
+    _options: dict[str, Any]
 
     def __init__(self) -> None:
         self._first_step = "user"
         self._typed = ""
         self._port = ""
         self._keys: DecryptionKeys | None = None
+        self._dialogue: dict[str, Any] = {}
+        self._offers_dialogue = False
         self._task: asyncio.Task[ProbeResult] | None = None
         self._errors: dict[str, str] = {}
         self._placeholders: dict[str, str] = {}
         self._unloaded: str | None = None
         self._rival: PortUser | None = None
         self._freed: str | None = None
+        self._neighbour: str | None = None
         self._closed = False
         self._stop_waiting: CALLBACK_TYPE | None = None
 
@@ -187,8 +208,12 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             keys, errors = _read_keys(user_input)
-            if keys is not None and (wrong := try_keys(keys, _refused_frames(entry))) is not None:
-                keys, errors = None, _WRONG_KEYS[wrong]
+            if keys is not None:
+                verdict = try_keys(keys, _refused_frames(entry))
+                if verdict is ProbeVerdict.FOUND:
+                    self.hass.data.setdefault(OPENED, set()).add(entry.data[CONF_PORT])
+                elif verdict is not None:
+                    keys, errors = None, _WRONG_KEYS[verdict]
             if keys is not None:
                 others = {key: value for key, value in entry.data.items() if key not in _KEY_SCHEMA.schema}
                 return self._update_and_abort(entry, others | _key_data(keys))
@@ -256,24 +281,24 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             await self.async_set_unique_id(meter_id(telegram), raise_on_progress=False)
         if user_input is None:
             self.context["title_placeholders"] = {"name": title}
+            how = "found_woken" if CONF_WAKE_UP in self._options else "found_asked" if asked else "found"
             return self.async_show_form(
-                step_id="found_asked" if asked else "found",
+                step_id=how,
                 data_schema=vol.Schema({}),
                 description_placeholders=await async_description(self.hass, telegram),
                 last_step=True,
             )
         await self._async_end_discovery()
         await self._async_switch_rival_off()
-        # Set-up starts with this telegram instead of waiting for the next one.
-        self.hass.data.setdefault(PROBED, {})[self._port] = telegram
-        return self.async_create_entry(title=title, data=data)
+        self._leave_for_set_up(telegram)
+        return self.async_create_entry(title=title, data=data, options=self._options)
 
-    async_step_found_asked = async_step_found
+    async_step_found_asked = async_step_found_woken = async_step_found
 
     async def async_step_moved(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take the new port if it is the same meter."""
         entry = self._get_reconfigure_entry()
-        telegram, _, _ = self._found
+        telegram, _, asked = self._found
         data = self._entry_data()
         await self.async_set_unique_id(meter_id(telegram), raise_on_progress=False)
         self._abort_if_unique_id_mismatch(description_placeholders={"title": entry.title})
@@ -281,8 +306,12 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             raise AbortFlow("unique_id_mismatch", {"title": entry.title})
         self._unloaded = None
         await self._async_switch_rival_off()
-        self.hass.data.setdefault(PROBED, {})[self._port] = telegram
-        return self._update_and_abort(entry, data)
+        self._leave_for_set_up(telegram)
+        options: Mapping[str, Any] = entry.options
+        if asked:
+            others = {key: value for key, value in options.items() if key not in DIALOGUE_KEYS}
+            options = self._options | others
+        return self._update_and_abort(entry, data, options)
 
     @override
     async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
@@ -306,7 +335,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         discovered = self.hass.data.get(_DISCOVERED, {})
         for port in [port for port, flow in discovered.items() if flow is self]:
             del discovered[port]
-        if self._unloaded or self._freed:
+        if self._unloaded or self._freed or self._neighbour:
             self.hass.async_create_task(self._async_set_up_again())
 
     async def _async_ask_port(self, user_input: dict[str, Any] | None) -> ConfigFlowResult:
@@ -315,6 +344,11 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             self._typed = user_input[CONF_PORT].strip()
             self._port = await async_stable_path(self.hass, self._typed)
+            if (error := self._take_dialogue(user_input.get(CONF_DIALOGUE), entry)) is not None:
+                self._errors = {"base": error}
+                return self._show_port_form(entry)
+            if (neighbour := await self._async_on_the_same_line(entry)) is not None:
+                return await self._async_ask_beside(neighbour, entry)
             besides = None if entry is None else entry.entry_id
             if (user := await async_user_of(self.hass, self._port, besides=besides)) is None:
                 return await self._async_begin()
@@ -323,12 +357,58 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
                 return await self.async_step_free_port()
             self._errors = {"base": "port_used_by_app" if user.integration is None else "port_used"}
             self._placeholders = {"title": user.title, "integration": user.integration or ""}
-        suggested = self._typed or (None if entry is None else entry.data[CONF_PORT])
+        return self._show_port_form(entry)
+
+    def _take_dialogue(self, form: Mapping[str, Any] | None, entry: ConfigEntry | None) -> str | None:
+        """Keep how the meter is asked: as the form says, or as before; return what is wrong with it."""
+        if form is not None:
+            chosen = dialogue_options(form)
+        elif entry is not None:
+            chosen = {key: entry.options.get(key) for key in DIALOGUE_KEYS}
+        else:
+            chosen = dict.fromkeys(DIALOGUE_KEYS)
+        self._dialogue = {key: value for key, value in chosen.items() if value is not None}
+        return dialogue_error(chosen)
+
+    async def _async_on_the_same_line(self, entry: ConfigEntry | None) -> ConfigEntry | None:
+        """Return another meter that is asked on this port; an optical line may have several."""
+        for other in self._async_current_entries(include_ignore=False):
+            if (
+                other is not entry
+                and other.disabled_by is None
+                and other.data.get(CONF_ASKED)
+                and await async_same_port(self.hass, self._port, other.data[CONF_PORT])
+            ):
+                return other
+        return None
+
+    async def _async_ask_beside(self, neighbour: ConfigEntry, entry: ConfigEntry | None) -> ConfigFlowResult:
+        """Ask a meter that shares its line with another one, which lets go of the port meanwhile.
+
+        Each answers to its own address only.
+        """
+        if self._dialogue.get(CONF_ADDRESS) in {None, neighbour.options.get(CONF_ADDRESS)}:
+            self._offers_dialogue = True
+            self._errors, self._placeholders = {"base": "port_shared"}, {"title": neighbour.title}
+            return self._show_port_form(entry)
+        self._neighbour = await self._async_unload(neighbour.entry_id)
+        if self._neighbour is None:
+            raise AbortFlow("unload_failed", {"title": neighbour.title})
+        return await self._async_begin()
+
+    @callback
+    def _show_port_form(self, entry: ConfigEntry | None) -> ConfigFlowResult:
+        """Show the form, with what went wrong the last time; where nothing was heard, also how a meter is asked."""
+        schema = _PORT_SCHEMA
+        suggested: dict[str, Any] = {}
+        if port := self._typed or (None if entry is None else entry.data[CONF_PORT]):
+            suggested[CONF_PORT] = port
+        if self._offers_dialogue:
+            schema = schema.extend({vol.Optional(CONF_DIALOGUE): dialogue_section(collapsed=not self._dialogue)})
+            suggested[CONF_DIALOGUE] = dialogue_form(self._dialogue)
         return self.async_show_form(
             step_id=self._first_step,
-            data_schema=self.add_suggested_values_to_schema(
-                _PORT_SCHEMA, {CONF_PORT: suggested} if suggested else None
-            ),
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
             errors=self._errors,
             description_placeholders={
                 "port": self._typed,
@@ -344,7 +424,10 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             await self._async_free_port(entry)
         await self._async_end_discovery()
         self._keys = None if entry is None else keys_of(entry.data)
-        return self._listen(PROBE_PLAN)
+        if not self._dialogue:
+            return self._listen(PROBE_PLAN)
+        # Who says how the meter is asked knows that it is silent until then.
+        return self._listen(replace(PROBE_PLAN, settings=(), foreign=(), optical=optical_of(self._dialogue)))
 
     @callback
     def _listen(self, plan: ProbePlan) -> ConfigFlowResult:
@@ -358,7 +441,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
     def _show_listening(self) -> ConfigFlowResult:
         return self.async_show_progress(
             step_id="listen",
-            progress_action="listen",
+            progress_action="ask" if self._dialogue else "listen",
             description_placeholders={"port": self._typed},
             progress_task=self._task,
         )
@@ -387,9 +470,15 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             # Without an answer the dialog would hang.
             _LOGGER.exception("Listening on %s failed", self._port)
             return self._first_step, {"base": "unknown"}, {}
-        _LOGGER.debug("On %s: %s, %s, %r", self._port, result.verdict, result.settings, result.seen)
+        if _LOGGER.isEnabledFor(logging.DEBUG):
+            seen = redacted_lines(result.seen)
+            _LOGGER.debug("On %s: %s, %s, %s", self._port, result.verdict, result.settings, seen)
+        self._offers_dialogue = result.asked or result.verdict in _PERHAPS_OPTICAL
         if result.telegram is not None and result.settings is not None:
             self._found = result.telegram, result.settings, result.asked
+            self._options = dict(self._dialogue)
+            if result.woken:
+                self._options |= {CONF_WAKE_UP: True, CONF_INTERVAL: _WOKEN_INTERVAL}
             return "moved" if self.source == SOURCE_RECONFIGURE else "found", {}, {}
         if result.settings is not None and result.verdict in {ProbeVerdict.ENCRYPTED, *_WRONG_KEYS}:
             self._line = result.settings
@@ -398,6 +487,10 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
 
     def _sentence(self, result: ProbeResult) -> str:
         """Return the error that says what was heard instead of a meter that can be read."""
+        if result.verdict is ProbeVerdict.NOTHING and self._dialogue:
+            return "heard_no_answer"
+        if result.verdict is ProbeVerdict.TEXT and result.asked:
+            return "heard_damaged_answer"
         if result.rejected is not None and result.rejected.reason in _NOT_WHOLE and result.verdict is ProbeVerdict.TEXT:
             return "heard_damaged"
         if result.verdict in _OTHER_WORDS_FOR_ADDRESSES and not has_line_settings(self._port):
@@ -429,7 +522,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         if self._stop_waiting is not None:
             self._stop_waiting()
             self._stop_waiting = None
-        if self._unloaded or self._freed:
+        if self._unloaded or self._freed or self._neighbour:
             job = HassJob(self._give_up, "Nobody goes on with the dialog", cancel_on_shutdown=True)
             self._stop_waiting = async_call_later(self.hass, _PATIENCE, job)
 
@@ -440,8 +533,8 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def _async_set_up_again(self) -> None:
         """Set the entries up that were unloaded to free the port."""
-        unloaded = [entry_id for entry_id in (self._unloaded, self._freed) if entry_id is not None]
-        self._unloaded = self._freed = None
+        unloaded = [entry_id for entry_id in (self._unloaded, self._freed, self._neighbour) if entry_id is not None]
+        self._unloaded = self._freed = self._neighbour = None
         if unloaded and self._task is not None:
             await asyncio.wait([self._task])
         for entry_id in unloaded:
@@ -470,6 +563,13 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         if (task := flow._task) is not None:  # noqa: SLF001 (another flow of this class)
             await asyncio.wait([task])
 
+    @callback
+    def _leave_for_set_up(self, telegram: Telegram) -> None:
+        """Leave behind what set-up starts with, instead of waiting for the next telegram."""
+        self.hass.data.setdefault(PROBED, {})[self._port] = telegram
+        if self._keys is not None:
+            self.hass.data.setdefault(OPENED, set()).add(self._port)
+
     def _entry_data(self) -> dict[str, Any]:
         """Return the data of an entry for the meter that was found."""
         telegram, settings, asked = self._found
@@ -496,12 +596,15 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             raise AbortFlow("already_configured", {"title": entry.title})
 
     @callback
-    def _update_and_abort(self, entry: ConfigEntry, data: Mapping[str, Any]) -> ConfigFlowResult:
-        """Give the entry its new data; it is set up anew."""
+    def _update_and_abort(
+        self, entry: ConfigEntry, data: Mapping[str, Any], options: Mapping[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Give the entry its new data, and other options if there are any; it is set up anew."""
+        options = entry.options if options is None else options
         if entry.update_listeners:
             # They reload it.
-            return self.async_update_and_abort(entry, data=data)
-        return self.async_update_reload_and_abort(entry, data=data)
+            return self.async_update_and_abort(entry, data=data, options=options)
+        return self.async_update_reload_and_abort(entry, data=data, options=options)
 
 
 def _read_keys(user_input: Mapping[str, str]) -> tuple[DecryptionKeys | None, dict[str, str]]:

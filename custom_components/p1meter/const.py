@@ -53,6 +53,7 @@ CONF_NEEDS_BCC: Final = "needs_bcc"
 CONF_WAKE_UP: Final = "wake_up"
 """True: a battery meter is woken before it is asked."""
 CONF_HISTORY: Final = "include_history"
+CONF_PEAK_FLOOR: Final = "peak_floor"
 """True: the closing values of past months become sensors too."""
 CONF_REGISTERS: Final = "registers"
 """Registers that the person has made: a list of what `own.OwnRegister.to_json` gives."""
@@ -68,6 +69,9 @@ ISSUE_NO_TELEGRAMS: Final = "no_telegrams"
 
 PROBED: HassKey[dict[str, Telegram]] = HassKey("p1meter_probed")
 """By port, the telegram that the config flow has just seen there: set-up takes it out and knows the meter at once."""
+
+OPENED: HassKey[set[str]] = HassKey("p1meter_opened")
+"""Ports where a dialog has just opened a telegram with the key of their entry: set-up takes it out, and trusts it."""
 
 FREED: HassKey[dict[str, str]] = HassKey("p1meter_freed")
 """By port, the id of the config entry that was switched off to free it: set-up takes it out and remembers it."""

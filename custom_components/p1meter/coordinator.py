@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from . import devices
 from .const import DOMAIN, ISSUE_METER_REPLACED
-from .demand import ComputedDemand
+from .demand import BilledPeaks, ComputedDemand
 from .issues import Issues
 from .judge import Judge, Verdict
 from .keyed import KeyedCoordinator
@@ -25,8 +25,8 @@ from .link import Dialogue, LinkState, Stream, TransportError, TransportErrorKin
 from .memory import Slot, slot_id
 from .meter import Foreign, Reading, Reason, Rejected, Telegram
 from .news import NewsReader
-from .own import read_all
 from .ports import async_moved_port, async_prepare
+from .redacting import redacted_lines
 from .reporting import Reporter
 from .request_line import GpioRequest, RequestLineError, request_line
 from .roles import ELECTRICITY
@@ -105,8 +105,9 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         self._port = self.settings.port
         self.store = store
         """What was learned of it; who changes statistics holds its lock."""
-        self._judge = Judge(self.memory)
+        self._judge = Judge(self.memory, self.settings.registers)
         self._demand = ComputedDemand(self.memory)
+        self._billed_peaks = BilledPeaks() if self.settings.peak_floor else None
         self._captures = Captures(self.memory)
         self._news_reader = NewsReader(self.memory)
         self._reporter = Reporter(self.settings.reporting)
@@ -295,9 +296,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         self.memory.ids.pop(role, None)
         for slot in ours:
             del self.memory.slots[slot.id]
-            self.memory.totals.pop(slot.id, None)
-            self.memory.captures.pop(slot.id, None)
-        self._judge = Judge(self.memory)
+            self.memory.forget_total(slot.id)
+        self._judge = Judge(self.memory, self.settings.registers)
         self.store.async_save_soon()
         return True
 
@@ -394,7 +394,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
                 self.refused[item.reason] += 1
                 self.refusals.append(Refusal(wall, item))
                 self.watch.refused(item)
-                _LOGGER.debug("Refused (%s): %s %r", item.reason, item.hint, item.data)
+                if _LOGGER.isEnabledFor(logging.DEBUG):
+                    _LOGGER.debug("Refused (%s): %s %s", item.reason, item.hint, redacted_lines(item.data))
             else:
                 accepted.append(item)
                 self.watch.opened()
@@ -441,10 +442,10 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             self._next = None
 
     def _judged(self, telegram: Telegram, wall: datetime) -> Verdict:
-        """Return what is to be shown of a telegram, with what is computed and what the person wants besides."""
+        """Return what is to be shown of a telegram, with what is computed."""
         verdict = self._demand.add_to(self._judge.judge(telegram, wall), telegram, wall)
-        if self._judge.is_ours:
-            verdict.shown.update(read_all(self.settings.registers, telegram))
+        if self._billed_peaks is not None:
+            self._billed_peaks.apply_to(verdict.shown, telegram)
         return verdict
 
     @callback

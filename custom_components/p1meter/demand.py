@@ -1,14 +1,16 @@
-"""The running demand where the meter does not send it: the mean import power of this quarter, or hour, so far.
+"""What is made of demand: the running one where the meter does not send it, and the mean of the month peaks.
 
 Pure: no clock of its own, nothing of Home Assistant.
 """
 
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 from .memory import Memory, Slot, slot_id
 from .meter import Reading
-from .meter.values import SCALES
+from .meter.history import MonthPeak, average_peak, rows
+from .meter.values import SCALES, captured, factor
 from .roles import ELECTRICITY
 
 if TYPE_CHECKING:
@@ -16,10 +18,15 @@ if TYPE_CHECKING:
 
     from .judge import Verdict
     from .meter import Telegram
+    from .meter.history import HistoryRow
 
 _KEY: Final = "demand_current"
 _DEMAND: Final = slot_id(ELECTRICITY, _KEY)
 _IMPORT: Final = slot_id(ELECTRICITY, "import_total")
+AVERAGE_PEAK: Final = slot_id(ELECTRICITY, "demand_average_12m")
+"""The slot of the mean of the month peaks."""
+# In Flanders a month's peak is billed as 2.5 kW at the least (kW; VREG, since 2023).
+_LEAST_PEAK: Final = Decimal("2.5")
 
 _ENERGY: Final = SCALES["energy"]
 # Powers of ten: so multiplied, a register keeps the worth of its last digit.
@@ -112,7 +119,7 @@ class ComputedDemand:
             self._meter = DemandMeter(self._window)
         demand = None
         if believed and isinstance(imported.value, Decimal) and imported.unit in _KILOWATT_HOURS:
-            demand = self._meter.feed(imported.value, imported.unit, telegram.time or wall)
+            demand = self._meter.feed(imported.value, imported.unit, captured(telegram.time) or wall)
         if demand != self._reading.value:
             self._reading = _reading(demand)
         # The very same one while it does not change: then nobody has to look at it.
@@ -121,6 +128,41 @@ class ComputedDemand:
             return verdict
         slot = self._memory.slots[_DEMAND] = Slot(ELECTRICITY, _KEY, "kW", number=True, computed=True)
         return verdict._replace(new=[*verdict.new, slot], learned=True)
+
+
+class BilledPeaks:
+    """Makes the mean of the month peaks what is billed in Flanders: with no peak below 2.5 kW."""
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self._sent: Reading | None = None
+        self._reading: Reading | None = None
+
+    def apply_to(self, shown: dict[str, Reading], telegram: Telegram) -> None:
+        """Put the billed mean in the place of the plain one, where there is one.
+
+        Args:
+            shown: what is shown of the telegram, by slot id.
+            telegram: the newest one.
+        """
+        sent = shown.get(AVERAGE_PEAK)
+        if sent is None:
+            return
+        # The very same as long as the list is.
+        if sent is not self._sent or self._reading is None:
+            mean, unit = average_peak([_billed(row) for row in rows(telegram) if row.key == "demand_month_peak"]) or (
+                None,
+                None,
+            )
+            self._sent, self._reading = sent, replace(sent, value=mean, unit=unit)
+        shown[AVERAGE_PEAK] = self._reading
+
+
+def _billed(month: HistoryRow) -> MonthPeak:
+    value, scale = month.value, factor("kW", month.unit or "kW")
+    if value is not None and scale is not None:
+        value = max(value, _LEAST_PEAK * scale)
+    return MonthPeak("", value, month.unit, month.occurred)
 
 
 def _reading(demand: Decimal | None) -> Reading:

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from datetime import date, time
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
@@ -10,14 +9,11 @@ from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from .const import CONF_ADDRESS, CONF_AUTHENTICATION_KEY, CONF_KEY
 from .coordinator import LINE_KEYS, P1MeterConfigEntry
 from .load_settings import LOAD_ENTITIES, SITE_ENTITIES
-from .meter import REGISTERS, Obis, Reading, Telegram
-from .meter.codes import code_of
-from .meter.obis import split_line
+from .meter import REGISTERS, Reading, Telegram
+from .redacting import redacted, redacted_lines
 from .sink_settings import SinkSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from homeassistant.core import HomeAssistant
 
     from .load_manager import LoadManager
@@ -35,10 +31,6 @@ _ENTRY_TO_REDACT: Final = {
 _SINKS_TO_REDACT: Final = {
     *("database", "folder", "host", "organisation", "password", "path", "prefix", "token", "url", "user")
 }
-# What may be a serial number, or the hexadecimal digits of one, where there is no code to tell.
-_NUMBER: Final = re.compile(r"\d{5,}|[0-9A-Fa-f]{8,}")
-# Ids and EAN codes of the meter and of M-Bus meters, messages from the grid company: whatever A and B are.
-_PRIVATE: Final = frozenset({(96, 1), (96, 13), (42, 0), (0, 0), ("C", 1)})
 _PRIVATE_KEYS: Final = ("equipment_id", "ean", "message", "logical_device_name")
 
 
@@ -70,7 +62,7 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
                 "reason": refusal.rejected.reason,
                 "hint": refusal.rejected.hint,
                 "size": len(refusal.rejected.data),
-                "text": _redacted_text(refusal.rejected.data),
+                "text": redacted_lines(refusal.rejected.data),
             }
             for refusal in coordinator.refusals
         ],
@@ -85,7 +77,7 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
             "time": None if telegram.time is None else telegram.time.isoformat(),
             "checksum": telegram.checksum,
             "size": len(telegram.raw),
-            "text": _redacted_text(telegram.raw),
+            "text": redacted_lines(telegram.raw),
         },
     }
 
@@ -159,7 +151,9 @@ def _meter(memory: Memory) -> dict[str, Any]:
     # What it says of the key is told elsewhere; events are what a person was told, in the words of the meter.
     del known["key"]
     known["events"] = sorted(memory.events)
-    known["ident"] = _NUMBER.sub(REDACTED, memory.ident or "")
+    known["ident"] = redacted(memory.ident or "")
+    # That of a place that was core's dsmr's begins with the meter's number.
+    known["takeovers"] = async_redact_data(known["takeovers"], {"unique_id"})
     known["ids"] = {role: None if equipment_id is None else REDACTED for role, equipment_id in memory.ids.items()}
     return known
 
@@ -173,33 +167,3 @@ def _value(reading: Reading) -> dict[str, str | None]:
         "at": None if reading.at is None else reading.at.isoformat(),
         "code": None if reading.obis is None else str(reading.obis),
     }
-
-
-def _redacted_text(data: bytes) -> list[str]:
-    """Return the lines of a telegram, or of what was refused, with everything private taken out."""
-    return list(_redacted_lines(data))
-
-
-def _redacted_lines(data: bytes) -> Iterator[str]:
-    # A meter may send with parity.
-    for line in bytes(byte & 0x7F for byte in data).splitlines():
-        try:
-            objects = split_line(line)
-        except ValueError:
-            # Not a data line: an identification, an end, or damage. A number that long may be anybody's.
-            yield _NUMBER.sub(REDACTED, line.decode("latin-1"))
-            continue
-        yield "".join(
-            code + "".join(f"({REDACTED if value and _is_private(code, value) else value})" for value in values)
-            for code, values in objects
-        )
-
-
-def _is_private(code: str, value: str) -> bool:
-    """Whether a value may say whose meter it is: by its code, or because nobody knows what the code means."""
-    try:
-        obis = Obis.parse(code)
-    except ValueError:
-        # The line goes on with the values of the one before; an id never takes two.
-        return False
-    return (obis.c, obis.d) in _PRIVATE or (not code_of(obis).known and "*" not in value)

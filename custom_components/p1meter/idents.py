@@ -47,6 +47,7 @@ _MANUFACTURERS = {
     "KMP": "Kamstrup",
     "LGF": "Landis+Gyr",
     "LGZ": "Landis+Gyr",
+    "LUG": "Landis+Gyr",
     "MCS": "Metcom",
     "SAG": "Sagemcom",
     "SIE": "Siemens",
@@ -65,6 +66,10 @@ _KNOWN = (
     (re.compile(r"Ene.\\XS210\b"), "Sagemcom", "XS210"),
     (re.compile(r"Ene.\\SAGEMCOM CX2000\b"), "Sagemcom", "CX2000"),
     (re.compile(r"LGF.E360\b"), "Landis+Gyr", "E360"),
+    # Heat meters, read optically; the C is their speed. Siemens has built them before.
+    (re.compile(r"LUGCUH50\b"), "Landis+Gyr", "Ultraheat UH50"),
+    (re.compile(r"LUGCUH"), "Landis+Gyr", "Ultraheat"),
+    (re.compile(r"SIEC2WR5\b"), "Siemens", "2WR5"),
     # Their communication module answers for the meter; the serial number follows.
     (re.compile(r"XMX.LGF\d"), "Landis+Gyr", "E360"),
     (re.compile(r"XMX.(?:LGBBF|XMXABC)"), "Landis+Gyr", "E350"),
@@ -74,6 +79,8 @@ _SERIAL_NUMBER = re.compile(r"\d{5}")
 # In place of a model: `KAIFA-METER`, `SAG-METER`, `ZIV-METER`. Behind it, or alone: the version of the firmware.
 _NO_MODEL = re.compile(r".+-METER")
 _VERSION = re.compile(r"(?:^| )V\d+\.\d+$")
+# What no maker puts into a name, and Home Assistant's dialogs would take for Markdown.
+_MARKUP = re.compile(r"[^\w .,+/@&'\\-]+")
 
 
 def describe(ident: str) -> MeterIdent:
@@ -88,7 +95,7 @@ def describe(ident: str) -> MeterIdent:
     if (parts := _PARTS.match(ident)) is None:
         return MeterIdent(None, None)
     code, rest = parts.groups()
-    text = _VERSION.sub("", rest.strip())
+    text = _MARKUP.sub(" ", _VERSION.sub("", rest.strip())).strip()
     if not text or _SERIAL_NUMBER.search(text) or _NO_MODEL.fullmatch(text):
         return MeterIdent(_MANUFACTURERS.get(code.upper()), None)
     return MeterIdent(_MANUFACTURERS.get(code.upper()), text)

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
     from .link import TransportError
 
+# Each repair has its place there.
+_HELP: Final = "https://github.com/p1meter/p1meter/blob/main/docs/troubleshooting.md"
+
 ISSUE_CAPTURE_STOPPED: Final = "capture_stopped"
 ISSUE_CLOCK: Final = "clock_drift"
+ISSUE_CLOCK_UNSET: Final = "clock_unset"
 ISSUE_ENCRYPTION_UNSUPPORTED: Final = "encryption_unsupported"
 ISSUE_NO_ANSWER: Final = "no_answer"
 ISSUE_RECONNECT: Final = "ready_for_reconnection"
@@ -28,6 +32,8 @@ _SILENT_BY_ERROR: Final = {
     TransportErrorKind.BUSY: "silent_port_busy",
     TransportErrorKind.DENIED: "silent_port_denied",
     TransportErrorKind.UNREACHABLE: "silent_port_unreachable",
+    TransportErrorKind.NO_RFC2217: "silent_port_unreachable",
+    TransportErrorKind.NO_PROXY: "silent_port_unreachable",
 }
 # Why a GPIO line cannot be driven: one that asks the meter, or one that switches a load.
 _LINE: Final = ("missing", "busy", "denied", "unsupported", "not_installed")
@@ -44,6 +50,7 @@ ISSUES: Final = frozenset(
     {
         ISSUE_CAPTURE_STOPPED,
         ISSUE_CLOCK,
+        ISSUE_CLOCK_UNSET,
         ISSUE_ENCRYPTION_UNSUPPORTED,
         ISSUE_METER_REPLACED,
         ISSUE_NO_ANSWER,
@@ -100,6 +107,7 @@ class Issues:
             issue,
             data={"entry_id": self._entry.entry_id} if fixable else None,
             is_fixable=fixable,
+            learn_more_url=f"{_HELP}#{kind}",
             severity=severity,
             translation_key=kind,
             translation_placeholders={"name": self._entry.title, **placeholders},

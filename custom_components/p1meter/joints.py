@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from homeassistant.components.sensor import ATTR_STATE_CLASS, SensorStateClass
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
@@ -148,7 +149,9 @@ class _Keeper:
         if history is None:
             return dict.fromkeys(joint for joint in joints if now - joint.at > _SUMMED_UP_AFTER)
         spans = {joint: span_from(joint.at.timestamp(), history.states) for joint in joints}
-        found = [_Found(history, corrections(history.rows, history.states, spans.values(), increasing=True))]
+        # A person may have made a total of their own that may fall.
+        increasing = (entity.capabilities or {}).get(ATTR_STATE_CLASS) != SensorStateClass.TOTAL
+        found = [_Found(history, corrections(history.rows, history.states, spans.values(), increasing=increasing))]
         found += [
             _Found(costs, corrections(costs.rows, costs.states, spans.values(), increasing=False))
             for cost_id in costs_of(self._hass, entity)

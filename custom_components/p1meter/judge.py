@@ -3,19 +3,25 @@
 Pure: no clock of its own, nothing of Home Assistant.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import compress
 from operator import is_not
 from typing import TYPE_CHECKING, NamedTuple
 
-from .memory import Memory, Slot, slot_id
+from .memory import Heard, Memory, Slot, slot_id
 from .meter import REGISTERS, Reading, Telegram
+from .meter.codes import code_of
+from .meter.values import captured
+from .own import read_all
 from .roles import ELECTRICITY, Roles
 from .totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+
+    from .own import OwnRegister
 
 # A different equipment id counts after so many telegrams in a row: one may have been damaged on its way.
 _STRANGER_TELEGRAMS = 3
@@ -56,13 +62,21 @@ class _Place(NamedTuple):
 class Judge:
     """Judges the telegrams of one meter, one after the other, and keeps its memory up to date."""
 
-    def __init__(self, memory: Memory) -> None:
-        """Begin with what is known."""
+    def __init__(self, memory: Memory, own: Iterable[OwnRegister] = ()) -> None:
+        """Begin with what is known.
+
+        Args:
+            memory: of the meter; kept up to date.
+            own: the registers that a person wants shown besides.
+        """
         self.stranger: str | None = None
         """The equipment id of another meter that answers: its totals are not ours."""
         self._memory = memory
         self._roles = Roles({role: known for role, known in memory.ids.items() if role != ELECTRICITY})
         self._totals = Totals(memory.totals)
+        self._own = {register.slot_id: register for register in own}
+        for name in memory.owners.keys() - self._own.keys():
+            memory.forget_total(name)
         self._suspect: str | None = None
         self._suspicions = 0
         self._was_ours = False
@@ -72,6 +86,8 @@ class Judge:
         self._places: list[_Place | None] = []
         self._shown: dict[str, Reading] = {}
         self._withholds = False
+        # The totals of the electricity meter that are in it.
+        self._counting: dict[str, None] = {}
 
     @property
     def is_ours(self) -> bool:
@@ -94,6 +110,7 @@ class Judge:
         """
         memory = self._memory
         joints = len(memory.joints)
+        heard = Heard(wall, captured(telegram.time) or wall)
         ours, learned = self._recognise(telegram)
         if ours and (memory.ident, memory.profile) != (telegram.ident, telegram.profile):
             memory.ident, memory.profile = telegram.ident, telegram.profile
@@ -110,7 +127,7 @@ class Judge:
         if not is_known:
             self._layout = layout
             self._places = [self._place(reading, roles, new, ours=ours) for reading in readings]
-            self._shown, self._withholds = {}, False
+            self._shown, self._withholds, self._counting = {}, False, {}
         undecided: Iterable[tuple[_Place | None, Reading]] = zip(self._places, readings, strict=True)
         if is_known:
             undecided = compress(undecided, map(is_not, readings, self._readings, strict=True))
@@ -123,8 +140,13 @@ class Judge:
             if reading.value is not None and (reading.unit != unit or isinstance(reading.value, Decimal) is not number):
                 self._learn_kind(name, reading)
                 learned = True
-            shown[name] = self._believable(name, reading, wall, ours=is_ours) if is_total else reading
-        return Verdict(shown.copy(), new, learned or bool(new) or len(memory.joints) > joints)
+            shown[name] = self._believable(name, reading, heard, ours=is_ours) if is_total else reading
+        if ours:
+            memory.heard.update(dict.fromkeys(self._counting, heard))
+        shown = shown.copy()
+        if self._own and ours:
+            shown.update(self._read_own(telegram, roles, heard))
+        return Verdict(shown, new, learned or bool(new) or len(memory.joints) > joints)
 
     def _place(self, reading: Reading, roles: Mapping[int, str], new: list[Slot], *, ours: bool) -> _Place | None:
         """Return what becomes of a reading, None if nothing; a slot that was never seen before is added to `new`."""
@@ -195,23 +217,82 @@ class Judge:
             ids[role] = known
         return bool(news)
 
-    def _believable(self, name: str, reading: Reading, wall: datetime, *, ours: bool) -> Reading:
+    def _believable(self, name: str, reading: Reading, now: Heard, *, ours: bool) -> Reading:
         """Return a total, or the last good value in its place."""
+        self._counting.pop(name, None)
         if not isinstance(reading.value, Decimal):
             return reading
+        if reading.channel is None:
+            self._counting[name] = None
         last, unit = self._totals.last.get(name, (None, reading.unit))
         if not ours:
             self._withholds = True
             # What was kept over a restart may be an hour old: older than what was shown last.
-            return reading._replace(value=last if self._was_ours else None, unit=unit)
-        value = self._totals.good(name, reading.value, reading.unit, wall, reading.at)
-        if last is not None and value < last and unit == reading.unit:
-            # A meter that was replaced and sends no number, or one that was set back.
-            self._memory.join(name, wall)
-        if value == reading.value:
+            return replace(reading, value=last if self._was_ours else None, unit=unit)
+        # So it is nearly always.
+        if reading.channel is None and self._totals.grows(name, reading.value, reading.unit):
             return reading
-        self._withholds = True
-        return reading._replace(value=value)
+        good = self._good(name, reading, now)
+        self._withholds |= good is not reading
+        return good
+
+    def _good(self, name: str, reading: Reading, now: Heard) -> Reading:
+        """Return a total of a meter that is ours, or the last good value in its place."""
+        value = reading.value
+        if not isinstance(value, Decimal):
+            return reading
+        if reading.at is not None:
+            now = Heard(now.wall, reading.at)
+        before = self._memory.heard.get(name)
+        # Either clock may stand still, or may have been set in between.
+        elapsed = (
+            None
+            if before is None
+            else max((now.wall - before.wall).total_seconds(), (now.clock - before.clock).total_seconds(), 0.0)
+        )
+        jumps = self._totals.jumps(name, value, reading.unit, elapsed)
+        good = self._totals.good(name, value, reading.unit, now.wall, reading.at, elapsed=elapsed)
+        if good != value:
+            return replace(reading, value=good)
+        self._memory.heard[name] = now
+        if jumps:
+            # A meter that was replaced and sends no number, one that was set back, or one that is right again.
+            self._memory.join(name, now.wall)
+        return reading
+
+    def _read_own(self, telegram: Telegram, roles: Mapping[int, str], now: Heard) -> dict[str, Reading]:
+        """Return what the telegram of our own meter has of the registers of a person, by slot id."""
+        shown: dict[str, Reading] = {}
+        for name, reading in read_all(self._own.values(), telegram).items():
+            kind = self._own[name].state_class
+            if kind is None or not kind.startswith("total"):
+                shown[name] = reading
+                continue
+            channel = None if reading.obis is None else code_of(reading.obis).channel
+            role = ELECTRICITY if channel is None or channel not in telegram.mbus else roles.get(channel)
+            if role is None:
+                # Of a meter that is not known yet: perhaps it is another one than before.
+                continue
+            shown[name] = self._own_total(name, reading, role, now)
+        return shown
+
+    def _own_total(self, name: str, reading: Reading, role: str, now: Heard) -> Reading:
+        """Return a total of a person's own, or the last good value in its place; with another meter it begins anew."""
+        memory = self._memory
+        owner = memory.ids.get(role)
+        if memory.owners.get(name, owner) not in {None, owner}:
+            self._totals.forget(name)
+            memory.join(name, now.wall)
+        memory.owners[name] = owner
+        if self._own[name].state_class != "total_increasing":
+            # It may fall.
+            return reading
+        # Its meter may not have been read since then: telegrams come without it.
+        still_since = memory.heard.get(name) if memory.totals.get(name) == (reading.value, reading.unit) else None
+        good = self._good(name, reading, now)
+        if role != ELECTRICITY and still_since is not None:
+            memory.heard[name] = still_since
+        return good
 
     def _join(self, role: str, wall: datetime) -> None:
         """Let the totals of a role go on with those of another meter."""

@@ -52,6 +52,8 @@ class KeyWatch:
         self.failures = 0
         if not self.record.worked or self.record.wrong:
             self.record = self.record._replace(worked=True, wrong=False)
+            # Should it be wrong again, that is news.
+            self._asked = None
 
     def failed(self, now: float) -> None:
         """A whole frame did not open; `now` in seconds of any clock that only goes forward."""

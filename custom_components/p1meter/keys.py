@@ -31,7 +31,7 @@ def parse_key(text: str) -> bytes:
 
 
 def try_keys(keys: DecryptionKeys, frames: Iterable[bytes]) -> ProbeVerdict | None:
-    """Return which of the keys is wrong; None if a frame opens, or if there is none to try them on.
+    """Return which of the keys is wrong, or ``FOUND`` if a frame opens; None if there is none to try them on.
 
     Args:
         keys: What a person entered.
@@ -46,7 +46,7 @@ def try_keys(keys: DecryptionKeys, frames: Iterable[bytes]) -> ProbeVerdict | No
         except UnauthenticatedError, ValueError:
             continue
         else:
-            return None
+            return ProbeVerdict.FOUND
     if not wrong:
         return None
     # A wrong encryption key may look right on one frame by chance.

@@ -304,7 +304,8 @@ class LoadManager:
         """Do what the law says."""
         if not commands:
             return
-        for command in commands:
+        # Lines first: what an entity's integration does at once may take as long as it likes.
+        for command in sorted(commands, key=lambda command: isinstance(self._outputs[command.load], EntityOutput)):
             try:
                 self._outputs[command.load].set(command.on)
             except Exception as err:  # noqa: BLE001 (one that fails must not keep the others from being shed)

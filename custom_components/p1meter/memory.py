@@ -71,6 +71,13 @@ class Capture(NamedTuple):
     at: datetime
 
 
+class Heard(NamedTuple):
+    """When a total was sent last, aware: by our clock, and by that of the meter, or both by ours."""
+
+    wall: datetime
+    clock: datetime
+
+
 class LateValue(NamedTuple):
     """What a total had reached when an hour ended, known only after that.
 
@@ -194,6 +201,9 @@ class Memory:
         ids: the equipment id that fills each role; None where a meter has none.
         slots: everything it ever sent that has an entity, by the slot's id, in the order in which it came.
         totals: the last good value of each total and its unit, by the slot's id.
+        heard: when each of them was sent last, by the slot's id.
+        owners: the equipment id of the meter that the last value of each total of a person's own is of, by the
+            slot's id; None where it has none.
         joints: those that still have to be taken out of the recorder's statistics.
         captures: the newest capture of each total on the M-Bus, by the slot's id.
         late: what the recorder has booked in a later hour than it was measured in; one for an hour of a total.
@@ -212,6 +222,8 @@ class Memory:
     ids: dict[str, str | None] = field(default_factory=dict)
     slots: dict[str, Slot] = field(default_factory=dict)
     totals: dict[str, tuple[Decimal, str | None]] = field(default_factory=dict)
+    heard: dict[str, Heard] = field(default_factory=dict)
+    owners: dict[str, str | None] = field(default_factory=dict)
     joints: list[Joint] = field(default_factory=list)
     captures: dict[str, Capture] = field(default_factory=dict)
     late: list[LateValue] = field(default_factory=list)
@@ -234,6 +246,8 @@ class Memory:
             ids=dict(data["ids"]),
             slots={(slot := Slot(**kept)).id: slot for kept in data["slots"]},
             totals={key: (Decimal(value), unit) for key, (value, unit) in data["totals"].items()},
+            heard={key: Heard(*map(datetime.fromisoformat, at)) for key, at in data.get("heard", {}).items()},
+            owners=dict(data.get("owners", {})),
             joints=[Joint(kept["slot"], datetime.fromisoformat(kept["at"])) for kept in data.get("joints", ())],
             captures={
                 slot: Capture(datetime.fromisoformat(since), datetime.fromisoformat(at))
@@ -290,6 +304,11 @@ class Memory:
         """Keep these besides those that are known; the oldest go."""
         self.filled = [*self.filled, *filled][-_MOST_KEPT:]
 
+    def forget_total(self, slot: str) -> None:
+        """Forget what a total was: it is not there any more."""
+        for known in (self.totals, self.heard, self.owners, self.captures):
+            known.pop(slot, None)
+
     def join(self, slot: str, at: datetime) -> None:
         """Note that the readings of another meter begin here: its captures have nothing to do with those before."""
         self.joints.append(Joint(slot, at))
@@ -307,6 +326,8 @@ class Memory:
             "ids": dict(self.ids),
             "slots": [slot._asdict() for slot in self.slots.values()],
             "totals": {key: (str(value), unit) for key, (value, unit) in self.totals.items()},
+            "heard": {key: [at.isoformat() for at in heard] for key, heard in self.heard.items()},
+            "owners": dict(self.owners),
             "joints": [{"slot": joint.slot, "at": joint.at.isoformat()} for joint in self.joints],
             "captures": {
                 slot: (capture.since.isoformat(), capture.at.isoformat()) for slot, capture in self.captures.items()

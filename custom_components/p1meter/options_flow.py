@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.const import CONF_PORT
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import section
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -13,34 +12,36 @@ from homeassistant.helpers.selector import (
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
-    TextSelector,
 )
 import probatio as vol
 
 from .const import (
-    CONF_ADDRESS,
     CONF_ASKED,
     CONF_HISTORY,
     CONF_INTERVAL,
-    CONF_MAX_BAUD,
-    CONF_NEEDS_BCC,
     CONF_OFFSET,
-    CONF_QUERY,
+    CONF_PEAK_FLOOR,
     CONF_REQUEST,
     CONF_REQUEST_ACTIVE_LOW,
     CONF_REQUEST_AWAITED,
     CONF_REQUEST_CHIP,
     CONF_REQUEST_LINE,
-    CONF_START_BAUD,
-    CONF_WAKE_UP,
+)
+from .demand import AVERAGE_PEAK
+from .dialogue_fields import (
+    CONF_DIALOGUE,
+    DIALOGUE_KEYS,
+    dialogue_error,
+    dialogue_form,
+    dialogue_options,
+    dialogue_section,
 )
 from .energy_dashboard import EnergyDashboardError, async_apply, async_proposal, async_sources
 from .fields import dropdown, number_box
+from .known import async_memory
 from .link import has_line_settings
-from .meter import OpticalSettings
 from .pins import CONF_PIN, async_pins, chip_and_line, pin_of
 from .reporting_flow import ReportingFlow
-from .settings import optical_of
 from .words import async_words
 
 if TYPE_CHECKING:
@@ -51,23 +52,21 @@ if TYPE_CHECKING:
     from .energy_dashboard import Source
 
 CONF_SOURCES: Final = "sources"
-CONF_DIALOGUE: Final = "dialogue"
 
 _AFTER_SETUP: Final = "after_setup"
 _NONE: Final = "none"
 _GPIO: Final = "gpio"
-_NEVER: Final = "never"
-_BAUD: Final = "baud"
-_DEFAULTS: Final = OpticalSettings()
 _DEFAULT_INTERVAL: Final = 60
 # A DSMR 4 meter needs ten seconds to notice that it is asked; a read-out takes as long at the least.
 _LEAST_INTERVAL: Final = 10
 _MOST_INTERVAL: Final = 3600
-_RATES: Final = ("300", "600", "1200", "2400", "4800", "9600", "19200")
+# A battery meter is woken for each read-out.
+_MOST_READ_OUT_INTERVAL: Final = 86400
 
 _CONNECTION_KEYS: Final = frozenset(
     {
         CONF_INTERVAL,
+        CONF_PEAK_FLOOR,
         CONF_REQUEST,
         CONF_REQUEST_AWAITED,
         CONF_REQUEST_CHIP,
@@ -75,8 +74,7 @@ _CONNECTION_KEYS: Final = frozenset(
         CONF_REQUEST_ACTIVE_LOW,
     }
 )
-_DIALOGUE_KEYS: Final = (CONF_ADDRESS, CONF_QUERY, CONF_START_BAUD, CONF_MAX_BAUD, CONF_NEEDS_BCC, CONF_WAKE_UP)
-_OPTICAL_KEYS: Final = frozenset({CONF_INTERVAL, CONF_OFFSET, CONF_HISTORY, *_DIALOGUE_KEYS})
+_OPTICAL_KEYS: Final = frozenset({CONF_INTERVAL, CONF_OFFSET, CONF_HISTORY, *DIALOGUE_KEYS})
 
 
 class P1MeterOptionsFlow(ReportingFlow):
@@ -186,18 +184,21 @@ class P1MeterOptionsFlow(ReportingFlow):
                     CONF_INTERVAL: None if interval is None else int(interval),
                     CONF_REQUEST: None if request == _NONE else request,
                     CONF_REQUEST_AWAITED: awaited or None,
+                    CONF_PEAK_FLOOR: user_input.get(CONF_PEAK_FLOOR) or None,
                 }
                 if request == _GPIO:
                     return await self.async_step_gpio()
                 return self._save(_CONNECTION_KEYS, self._connection)
         options = self.config_entry.options
-        schema = vol.Schema(
-            {
-                vol.Optional(CONF_INTERVAL): _seconds(1),
-                vol.Required(CONF_REQUEST): dropdown([_NONE, "rts", "dtr", _GPIO], CONF_REQUEST),
-                vol.Required(CONF_REQUEST_AWAITED): BooleanSelector(),
-            }
-        )
+        fields = {
+            vol.Optional(CONF_INTERVAL): _seconds(1),
+            vol.Required(CONF_REQUEST): dropdown([_NONE, "rts", "dtr", _GPIO], CONF_REQUEST),
+            vol.Required(CONF_REQUEST_AWAITED): BooleanSelector(),
+        }
+        memory = await async_memory(self.hass, self.config_entry)
+        if AVERAGE_PEAK in memory.slots:
+            fields[vol.Required(CONF_PEAK_FLOOR, default=options.get(CONF_PEAK_FLOOR, False))] = BooleanSelector()
+        schema = vol.Schema(fields)
         now = {
             CONF_INTERVAL: options.get(CONF_INTERVAL),
             CONF_REQUEST: options.get(CONF_REQUEST, _NONE),
@@ -259,21 +260,11 @@ class P1MeterOptionsFlow(ReportingFlow):
                 return self._save(_OPTICAL_KEYS, chosen)
         schema = vol.Schema(
             {
-                vol.Required(CONF_INTERVAL): _seconds(_LEAST_INTERVAL),
-                vol.Optional(CONF_OFFSET): _seconds(0),
+                vol.Required(CONF_INTERVAL): _seconds(_LEAST_INTERVAL, _MOST_READ_OUT_INTERVAL),
+                vol.Optional(CONF_OFFSET): _seconds(0, _MOST_READ_OUT_INTERVAL),
                 vol.Required(CONF_HISTORY): BooleanSelector(),
-                vol.Required(CONF_DIALOGUE): section(
-                    vol.Schema(
-                        {
-                            vol.Optional(CONF_ADDRESS): TextSelector(),
-                            vol.Required(CONF_QUERY): TextSelector(),
-                            vol.Required(CONF_START_BAUD): dropdown(_RATES, _BAUD),
-                            vol.Required(CONF_MAX_BAUD): dropdown([_NEVER, *_RATES[1:]], _BAUD),
-                            vol.Required(CONF_NEEDS_BCC): BooleanSelector(),
-                            vol.Required(CONF_WAKE_UP): BooleanSelector(),
-                        }
-                    ),
-                    {"collapsed": not errors and self.config_entry.options.keys().isdisjoint(_DIALOGUE_KEYS)},
+                vol.Required(CONF_DIALOGUE): dialogue_section(
+                    collapsed=not errors and self.config_entry.options.keys().isdisjoint(DIALOGUE_KEYS)
                 ),
             }
         )
@@ -287,46 +278,29 @@ class P1MeterOptionsFlow(ReportingFlow):
         )
 
 
-def _seconds(least: int) -> NumberSelector:
-    return number_box(least, _MOST_INTERVAL, unit="s")
+def _seconds(least: int, most: int = _MOST_INTERVAL) -> NumberSelector:
+    return number_box(least, most, unit="s")
 
 
 def _optical_form(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the form shows for these options."""
-    start = options.get(CONF_START_BAUD, _DEFAULTS.start_baud)
-    fastest = options.get(CONF_MAX_BAUD, _DEFAULTS.max_baud)
     return {
         CONF_INTERVAL: options.get(CONF_INTERVAL, _DEFAULT_INTERVAL),
         CONF_OFFSET: options.get(CONF_OFFSET),
         CONF_HISTORY: options.get(CONF_HISTORY, False),
-        CONF_DIALOGUE: {
-            CONF_ADDRESS: options.get(CONF_ADDRESS),
-            CONF_QUERY: options.get(CONF_QUERY, _DEFAULTS.query),
-            CONF_START_BAUD: str(start),
-            CONF_MAX_BAUD: _NEVER if fastest == start else str(fastest),
-            CONF_NEEDS_BCC: options.get(CONF_NEEDS_BCC, False),
-            CONF_WAKE_UP: options.get(CONF_WAKE_UP, False),
-        },
+        CONF_DIALOGUE: dialogue_form(options),
     }
 
 
 def _optical_options(form: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options for what the form shows; None for what is as it is by default."""
-    dialogue = form[CONF_DIALOGUE]
-    start = int(dialogue[CONF_START_BAUD])
-    fastest = start if dialogue[CONF_MAX_BAUD] == _NEVER else int(dialogue[CONF_MAX_BAUD])
     offset = form.get(CONF_OFFSET)
-    interval, query = int(form[CONF_INTERVAL]), dialogue[CONF_QUERY].strip()
+    interval = int(form[CONF_INTERVAL])
     return {
         CONF_INTERVAL: None if interval == _DEFAULT_INTERVAL else interval,
         CONF_OFFSET: None if offset is None else int(offset),
         CONF_HISTORY: form[CONF_HISTORY] or None,
-        CONF_ADDRESS: dialogue.get(CONF_ADDRESS, "").strip() or None,
-        CONF_QUERY: None if query == _DEFAULTS.query else query,
-        CONF_START_BAUD: None if start == _DEFAULTS.start_baud else start,
-        CONF_MAX_BAUD: None if fastest == _DEFAULTS.max_baud else fastest,
-        CONF_NEEDS_BCC: dialogue[CONF_NEEDS_BCC] or None,
-        CONF_WAKE_UP: dialogue[CONF_WAKE_UP] or None,
+        **dialogue_options(form[CONF_DIALOGUE]),
     }
 
 
@@ -334,13 +308,6 @@ def _optical_errors(options: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with these options."""
     if (options[CONF_OFFSET] or 0) >= (options[CONF_INTERVAL] or _DEFAULT_INTERVAL):
         return {CONF_OFFSET: "offset_too_long"}
-    for key, error in ((CONF_ADDRESS, "not_an_address"), (CONF_QUERY, "not_a_query")):
-        if options[key] is not None:
-            try:
-                optical_of({key: options[key]})
-            except ValueError:
-                # Not at its field: a section that is folded would hide it.
-                return {"base": error}
-    if (options[CONF_MAX_BAUD] or _DEFAULTS.max_baud) < (options[CONF_START_BAUD] or _DEFAULTS.start_baud):
-        return {"base": "max_below_start"}
-    return {}
+    error = dialogue_error(options)
+    # Not at its field: a section that is folded would hide it.
+    return {} if error is None else {"base": error}

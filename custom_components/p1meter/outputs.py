@@ -160,10 +160,7 @@ class EntityOutput:
         self._told = on
         context = Context()
         self._contexts.append(context.id)
-        # Not begun at once: lines that are to be switched by the same telegram come first.
-        self._hass.async_create_background_task(
-            self._call(on, context), f"p1meter switches {self._entity_id}", eager_start=False
-        )
+        self._hass.async_create_background_task(self._call(on, context), f"p1meter switches {self._entity_id}")
 
     async def async_release(self, *, last: bool | None) -> None:
         """Switch it for the last time, where it is not so already."""

@@ -228,6 +228,8 @@ def translate(text: str, existing: Iterable[OwnRegister], telegram: Telegram | N
         existing: the registers that are there.
         telegram: the newest one, if there is one: it tells numbers from texts, and which value is the last one.
     """
+    # What some editors write in front of a file.
+    text = text.removeprefix("\ufeff")
     existing = list(existing)
     there = {(register.code, register.index) for register in existing}
     taken = {register.id for register in existing}
@@ -284,6 +286,8 @@ def _selection(text: str) -> Iterator[_Wish | tuple[PastedLine, Unusable]]:
         stripped = line.strip()
         if stripped and not stripped.startswith("#"):
             code, _, name = stripped.partition("[")
+            # What opens it is no bracket but a mark; people, and the file that comes with the program, close it.
+            name = name if "[" in name else name.removesuffix("]")
             yield _Wish(PastedLine(number, stripped), code.strip(), code, " ".join(name.split()))
 
 
@@ -296,6 +300,8 @@ _TOKENS = re.compile(
 )
 # `"code": ["description", "name", "expression"]`, with each token as the one character of `_Token.kind`.
 _ENTRY = re.compile(r"s:\[s,s,s,?\]")
+# Somewhere an entry begins: `": [`. In the other kind of table no quote does.
+_BEGINS_ENTRY = re.compile(r"""["']\s*+:\s*+\[""")
 # `\*kWh\)` behind the group: the value has this unit.
 _UNIT = re.compile(r"\\\*([^\\()*]+)")
 
@@ -309,9 +315,9 @@ class _Token(NamedTuple):
 
 
 def _is_table(text: str) -> bool:
-    """Whether the first thing that is no remark begins a dict or a string."""
+    """Whether it has an entry of a dict, or the first thing that is no remark begins a dict or a string."""
     first = next((line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")), "")
-    return first.startswith(("{", '"', "'", 'r"', "r'"))
+    return first.startswith(("{", '"', "'", 'r"', "r'")) or _BEGINS_ENTRY.search(text) is not None
 
 
 def _table(text: str) -> Iterator[_Wish | tuple[PastedLine, Unusable]]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from .loads import LoadInput, Phase, Sample
-from .meter.values import factors
+from .meter.values import captured, factors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,10 +45,11 @@ class MeterClock:
         """Return the time of a telegram, aware, in the home's zone.
 
         Args:
-            sent: the time in it, aware; None: it has none, and that of its reception is returned.
+            sent: the time in it, aware; where there is none, or the clock was never set, that of its reception counts.
             now: the monotonic clock at its reception, s.
             received: the time at its reception, aware, in the home's zone.
         """
+        sent = captured(sent)
         if sent is None:
             return received
         if sent != self._sent:

@@ -17,6 +17,7 @@ from .const import (
     CONF_NEEDS_BCC,
     CONF_NUMBERS,
     CONF_OFFSET,
+    CONF_PEAK_FLOOR,
     CONF_QUERY,
     CONF_REGISTERS,
     CONF_REPORTING,
@@ -80,6 +81,7 @@ class Settings:
         offset: seconds after the full multiple of the interval at which a meter is asked, or None.
         request: what drives the data-request line; None: nothing.
         include_history: whether closing values of past months become sensors.
+        peak_floor: whether the mean of the month peaks takes each for no less than grid companies in Flanders do.
         registers: what the person wants shown besides what p1meter knows.
         reporting: what is worth a state; None: every change is.
     """
@@ -92,6 +94,7 @@ class Settings:
     offset: float | None = None
     request: RequestSettings | None = None
     include_history: bool = False
+    peak_floor: bool = False
     registers: tuple[OwnRegister, ...] = ()
     reporting: Numbers | None = BALANCED
 
@@ -107,6 +110,7 @@ class Settings:
             offset=options.get(CONF_OFFSET),
             request=_request_of(options),
             include_history=options.get(CONF_HISTORY, False),
+            peak_floor=options.get(CONF_PEAK_FLOOR, False),
             registers=tuple(map(OwnRegister.from_json, options.get(CONF_REGISTERS, ()))),
             reporting=numbers_of(
                 Policy(options.get(CONF_REPORTING, Policy.BALANCED)), Numbers(**options.get(CONF_NUMBERS, {}))

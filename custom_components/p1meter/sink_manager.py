@@ -4,8 +4,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import callback
+from homeassistant.core import HassJob, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .roles import ELECTRICITY, kind_and_number
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant
+    from homeassistant.core import CALLBACK_TYPE, HomeAssistant
 
     from .issues import Issues
     from .memory import Slot
@@ -57,7 +56,7 @@ class SinkManager:
         self._names: dict[str, str] = {}
         self._failing: set[str] = set()
         self._told: dict[str, str] = {}
-        self._stop_listener: CALLBACK_TYPE | None = None
+        self._forget_stop: CALLBACK_TYPE | None = None
 
     async def async_start(self) -> None:
         """Begin."""
@@ -68,14 +67,15 @@ class SinkManager:
                 # One that fails must not keep the meter from being read.
                 _LOGGER.exception("Starting %s failed", name)
         if self.sinks:
-            # Home Assistant unloads nothing when it stops.
-            self._stop_listener = self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_at_stop)
+            # Home Assistant unloads nothing when it stops; and before it tells everybody, it has ended such tasks as
+            # these write in, and what waits would be lost.
+            self._forget_stop = self._hass.async_add_shutdown_job(HassJob(self._async_stop_sinks))
 
     async def async_stop(self) -> None:
         """Let each send what it still can, and end."""
-        if self._stop_listener is not None:
-            self._stop_listener()
-            self._stop_listener = None
+        if self._forget_stop is not None:
+            self._forget_stop()
+            self._forget_stop = None
         await self._async_stop_sinks()
 
     @callback
@@ -129,10 +129,6 @@ class SinkManager:
                 name = slot.role if slot.key == kind_and_number(slot.role)[0] else f"{slot.role}_{slot.key}"
             self._names[slot_id] = name
         return name
-
-    async def _async_at_stop(self, _event: Event) -> None:
-        self._stop_listener = None
-        await self._async_stop_sinks()
 
     async def _async_stop_sinks(self) -> None:
         results = await asyncio.gather(*map(self._async_stop_sink, self.sinks.values()), return_exceptions=True)

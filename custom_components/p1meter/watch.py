@@ -15,6 +15,7 @@ from .devices import identifiers
 from .issues import (
     ISSUE_CAPTURE_STOPPED,
     ISSUE_CLOCK,
+    ISSUE_CLOCK_UNSET,
     ISSUE_ENCRYPTION_UNSUPPORTED,
     ISSUE_RECONNECT,
     Issues,
@@ -23,6 +24,7 @@ from .issues import (
 from .key_watch import KeyWatch
 from .memory import slot_id
 from .meter import Reading, Reason, Rejected, Telegram
+from .meter.values import captured
 from .roles import ELECTRICITY, kind_and_number
 
 if TYPE_CHECKING:
@@ -189,13 +191,17 @@ class Watch:
             wall: the time, aware.
             read_out: seconds that the last read-out took; None before the first, and of a meter that talks by itself.
         """
-        delay = None
-        if telegram.time is not None and telegram.received_at is not None:
-            delay = (telegram.received_at.wall - telegram.time).total_seconds()
+        time, delay = captured(telegram.time), None
+        if time is not None and telegram.received_at is not None:
+            delay = (telegram.received_at.wall - time).total_seconds()
         if self._clock.look(delay, (read_out or 0.0) + _SLACK_OF_A_READ_OUT if self._asked else 0.0):
             self._issues.show(ISSUE_CLOCK, minutes=str(round(abs(delay or 0.0) / 60)))
         else:
             self._issues.hide(ISSUE_CLOCK)
+        if telegram.time is not None and time is None:
+            self._issues.show(ISSUE_CLOCK_UNSET)
+        else:
+            self._issues.hide(ISSUE_CLOCK_UNSET)
         captures = {
             role: reading.at
             for slot, reading in readings.items()
@@ -204,7 +210,7 @@ class Watch:
             for role in (known.role,)
             if kind_and_number(role)[0] in _CAPTURING
         }
-        stopped = self._captures.look(captures, telegram.time or wall)
+        stopped = self._captures.look(captures, time or wall)
         for role in stopped - self._stopped:
             self._issues.show(
                 ISSUE_CAPTURE_STOPPED,

@@ -44,13 +44,13 @@ async def choose_port(page: Page, port: str) -> None:
 
 
 @asynccontextmanager
-async def speaking(write: Callable[[bytes], object], data: bytes) -> AsyncGenerator[None]:
-    """Say the same again and again."""
+async def speaking(write: Callable[[bytes], object], data: bytes, pause: float = 0.1) -> AsyncGenerator[None]:
+    """Say the same again and again; `pause` in seconds."""
 
     async def speak() -> None:
         while True:
             write(data)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(pause)
 
     async with running(speak()):
         yield

@@ -135,7 +135,7 @@ def is_loaded(entry: ConfigEntry[Any]) -> bool:
 
 
 def suggested(form: ConfigFlowResult) -> object:
-    """Return what is in the field already."""
+    """Return what is in the field of the port already."""
     assert form["data_schema"] is not None
-    (field,) = form["data_schema"].schema
+    field = next(field for field in form["data_schema"].schema if field == CONF_PORT)
     return (field.description or {}).get("suggested_value", "")

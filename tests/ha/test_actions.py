@@ -134,16 +134,29 @@ async def test_a_meter_that_is_not_there(hass: HomeAssistant, entry: MockConfigE
     assert not_loaded.value.translation_placeholders == {"domain": DOMAIN, "entry_title": "Iskra AM550"}
 
 
-async def test_nothing_was_read_yet(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_nothing_was_read_yet(
+    hass: HomeAssistant, entry: MockConfigEntry, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ServiceNotFound):
         await ask(hass)
     # The flow heard it; since then it was silent.
     probe(hass, entry, PAST)
     assert await hass.config_entries.async_setup(entry.entry_id)
     with pytest.raises(HomeAssistantError) as nothing:
-        await ask(hass, config_entry_id=entry.entry_id)
+        await hass.services.async_call(DOMAIN, "get_telegram", {}, blocking=True, return_response=True)
     assert nothing.value.translation_key == "nothing_read"
     assert nothing.value.translation_placeholders == {"name": "Iskra AM550"}
+    # An automation at the start of Home Assistant gets its answer: the first telegram is waited for, but not for ever.
+    with monkeypatch.context() as impatient:
+        impatient.setattr(coordinator, "silence_limit", lambda _: 0.05)
+        with pytest.raises(HomeAssistantError) as silent:
+            await ask(hass, config_entry_id=entry.entry_id)
+    assert silent.value.translation_key == "no_telegram"
+    asked = asyncio.create_task(ask(hass, kind="demand_month"))
+    await asyncio.sleep(0.01)
+    assert not asked.done()
+    await say(PAST)
+    assert await asked == MONTHS
 
 
 async def test_another_meter_answers(hass: HomeAssistant, set_up: SetUp, say: Say) -> None:

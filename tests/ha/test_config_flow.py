@@ -151,8 +151,11 @@ async def test_an_old_meter_is_found_on_its_own_speed(hass: HomeAssistant, tmp_p
     [
         ("/dev/ttyNOTHERE", "port_missing", "plugged in"),
         ("", "port_unknown_scheme", "socket://host:port"),
+        ("192.168.1.5:2001", "port_unknown_scheme", "socket://host:port"),
         ("carrier-pigeon://loft", "port_unknown_scheme", "socket://host:port"),
         ("socket://somewhere", "port_unknown_scheme", "socket://host:port"),
+        ("socket://[fe80::1:2001", "port_unknown_scheme", "socket://host:port"),
+        ("/dev/tty\0USB0", "port_not_a_port", "P1 cable"),
         ("/dev/null", "port_not_a_port", "P1 cable"),
     ],
 )

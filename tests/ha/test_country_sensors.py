@@ -6,8 +6,10 @@ from homeassistant.helpers import entity_registry as er
 import pytest
 
 from tests.compose import compose, nl5
+from tests.simulation.checksum import crc16
 
 from .conftest import Say, SetUp, WallClock, by_key, get, shown
+from .forms import cogwheel, fill_in
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -255,6 +257,26 @@ async def test_the_belgian_capacity_set_is_enabled_where_people_need_it(
     }
     assert {"demand_current", "demand_month_peak", "breaker_state", "limiter_threshold", "fuse_threshold"} <= enabled
     assert enabled.isdisjoint({"demand_month_peak_time", "demand_last_month_peak", "demand_average_12m", "ean"})
+
+
+@pytest.mark.usefixtures("everything_enabled")
+async def test_the_average_peak_is_as_it_is_billed_if_a_person_wants_that(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say
+) -> None:
+    low = BELGIUM.replace(b"(04.318*kW)", b"(01.318*kW)")[: BELGIUM.rindex(b"!") + 1]
+    telegram = low + b"%04X\r\n" % crc16(low)
+    await set_up(telegram)
+    # (1.318 + 5.980) / 2
+    assert by_key(hass, entry, "electricity_demand_average_12m").state == "3.649"
+    form = await cogwheel(hass, entry, "connection")
+    await fill_in(hass, form, peak_floor=True)
+    assert dict(entry.options) == {"peak_floor": True}
+    await hass.async_block_till_done()
+    await say(telegram)
+    # (2.5 + 5.980) / 2
+    assert by_key(hass, entry, "electricity_demand_average_12m").state == "4.240"
+    await fill_in(hass, await cogwheel(hass, entry, "connection"), peak_floor=False)
+    assert dict(entry.options) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """The diagnostics download helps a helper, and says nothing about whose meter it is."""
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
 
+from custom_components.p1meter.memory import Takeover
 from tests.compose import ELECTRICITY_ID, GAS_ID, compose, nl5
 
 from .conftest import until
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from homeassistant.core import HomeAssistant
+    import pytest
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -91,6 +94,43 @@ async def test_diagnostics(
     assert "0-1:24.2.1(261121125500W)(02569.646*m3)" in lines
     assert "0-0:96.99.7(**REDACTED**)" in lines
     assert "1-0:99.1.0(00.250*kW)" in lines
+
+
+async def test_the_log_is_as_silent_about_whose_meter_it_is(
+    set_up: SetUp, say: Say, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "custom_components.p1meter")
+    await set_up(PRIVATE)
+    await say(PRIVATE.replace(b"(453030343730", b"(4530\x1f0343730"), PRIVATE.replace(b"230.1*V", b"990.1*V"))
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("custom_components.p1meter")]
+    assert [line for line in said if line.startswith("Refused (crc)")]
+    for secret in SECRETS:
+        assert not [line for line in said if secret in line], secret
+
+
+async def test_the_number_in_another_integrations_unique_id_is_not_told(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, hass_client: ClientSessionGenerator
+) -> None:
+    meter = await set_up()
+    meter.memory.takeovers.append(
+        Takeover(
+            slot="electricity_energy_import",
+            place="registry id",
+            left="another",
+            platform="dsmr",
+            unique_id=f"{ELECTRICITY_ID}_electricity_used",
+            config_entry_id=None,
+            device_id=None,
+            disabled_by=None,
+            left_disabled_by=None,
+            unit=None,
+            shown_in=None,
+        )
+    )
+    assert await async_setup_component(hass, "diagnostics", {})
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    assert [taken["platform"] for taken in download["meter"]["takeovers"]] == ["dsmr"]
+    assert ELECTRICITY_ID not in json.dumps(download)
 
 
 async def test_where_telegrams_go_is_not_told_but_how(

@@ -247,6 +247,9 @@ async def test_keys_are_in_no_log_and_in_no_diagnostics(
     assert await async_setup_component(hass, "diagnostics", {})
     download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     assert download["key"] == {"known": True, "worked": False, "wrong": True, "failures": 10}
+    # The system title is the number of the meter in another form.
+    assert [refusal["size"] for refusal in download["refusals"]] == [len(meter.seal(1))] * 10
+    assert "SAGtest1" not in json.dumps(download)
     assert await hass.config_entries.async_unload(entry.entry_id)
     for text in (caplog.text, json.dumps(download), json.dumps(hass_storage[f"{DOMAIN}.{entry.entry_id}"])):
         for key in (KEY, second_key, USUAL):

@@ -97,6 +97,38 @@ async def test_the_key_is_asked_for_when_the_meter_encrypts(hass: HomeAssistant,
     assert {key: entry.data[key] for key in entry.data if "key" in key} == answers(cipher)
 
 
+def damaged(frame: bytes) -> bytes:
+    """Return an encrypted frame with one wrong bit in its text."""
+    return frame[:200] + bytes([frame[200] ^ 1]) + frame[201:]
+
+
+async def test_a_key_that_the_dialog_has_tried_is_not_doubted_for_a_burst_of_noise(
+    hass: HomeAssistant, cable: Cable
+) -> None:
+    async with speaking(Sealed(cable), nl5()):
+        form = await choose(hass, await start(hass), cable.link)
+        found = await enter(hass, form, answers(OWNER))
+    async with speaking(cable.write, damaged(OWNER.seal(nl5(), 1))):
+        added = await hass.config_entries.flow.async_configure(found["flow_id"], {})
+        entry = added["result"]
+        await until(lambda: is_loaded(entry) and entry.runtime_data.refused[Reason.KEY] >= 5)
+    assert list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})) == []
+    # Nor is the next one, which takes its place.
+    new = replace(OWNER, key=bytes(range(16)))
+    async with speaking(Sealed(cable, new), nl5()):
+        before = entry.runtime_data.refused[Reason.KEY]
+        await until(lambda: entry.runtime_data.refused[Reason.KEY] >= before + 3)
+        form = await start_reauth(hass, entry)
+    async with speaking(cable.write, damaged(new.seal(nl5(), 1))):
+        done = await hass.config_entries.flow.async_configure(form["flow_id"], answers(new))
+        assert done["reason"] == "reauth_successful"
+        await hass.async_block_till_done()
+        await until(lambda: is_loaded(entry) and entry.runtime_data.refused[Reason.KEY] >= 5)
+    assert list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})) == []
+    async with speaking(Sealed(cable, new), nl5()):
+        await until(lambda: entry.runtime_data.accepted)
+
+
 def test_what_belongs_into_the_texts_is_there() -> None:
     for step in ("key", "reauth_confirm"):
         text = ENGLISH["config"]["step"][step]["data_description"][CONF_AUTHENTICATION_KEY]
@@ -286,10 +318,8 @@ class TestReauth:
     async def test_one_frame_that_opens_is_enough_among_damaged_ones(
         self, hass: HomeAssistant, cable: Cable, loaded: ConfigEntry[Any]
     ) -> None:
-        damaged = bytearray(AUSTRIAN.seal(nl5(), 7))
-        damaged[300] ^= 1
         refused = loaded.runtime_data.refused
-        async with speaking(cable.write, bytes(damaged)):
+        async with speaking(cable.write, damaged(AUSTRIAN.seal(nl5(), 7))):
             await until(lambda: refused[Reason.KEY] >= 3)
         form = await start_reauth(hass, loaded)
         new = replace(AUSTRIAN, key=bytes(range(16)))

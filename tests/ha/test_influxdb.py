@@ -733,14 +733,23 @@ async def test_the_library_cannot_be_installed(
             await until(lambda: sink.status.error == "influxdb_not_installed")
 
 
+@pytest.mark.parametrize("end", ["unload", "stop"])
 async def test_from_the_port_to_the_database(
-    hass: HomeAssistant, influx: Influx, entry: MockConfigEntry, set_up: SetUp, say: Say
+    hass: HomeAssistant,
+    influx: Influx,
+    entry: MockConfigEntry,
+    set_up: SetUp,
+    say: Say,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
 ) -> None:
+    # What came last waits for others until the end.
+    monkeypatch.setattr(module, "_GATHER", 60)
     options = {"url": influx.url, "database": "dsmr", "user": "dsmr", "password": "dsmr", "interval": 0}
     hass.config_entries.async_update_entry(entry, options={"influxdb": options})
     await set_up(nl5())
     await say(nl5({"0-0:1.0.0": "(261121125901W)"}), nl5({"0-0:1.0.0": "(261121125902W)"}))
-    await hass.config_entries.async_unload(entry.entry_id)
+    await (hass.async_stop() if end == "stop" else hass.config_entries.async_unload(entry.entry_id))
     rows = await influx.ask('SELECT "power", "voltage_l1" FROM "electricity"', "dsmr")
     # 12:59 in winter is a minute before noon.
     first = (int(NOON.timestamp()) - 60) * 1_000

@@ -19,7 +19,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
-from custom_components.p1meter.const import DOMAIN, ISSUE_METER_REPLACED, issue_id
+from custom_components.p1meter.const import CONF_REGISTERS, DOMAIN, ISSUE_METER_REPLACED, issue_id
 from custom_components.p1meter.joints import async_choose
 from custom_components.p1meter.memory import Joint
 from tests.compose import nl5
@@ -349,6 +349,78 @@ async def test_a_meter_without_a_number_that_falls_leaves_no_step(house: House) 
     await house.pass_time(900)
     assert house.pending == []
     assert set(await house.sums(LOW)) == {0, 0.5}
+
+
+async def test_totals_that_are_wrongly_zero_for_a_while_come_back_without_a_step(house: House) -> None:
+    """A meter that restarts: its registers, and its gas, are zero for a while, and are found again."""
+    await house.pass_time(60)
+    captured: dict[str, str | None] = {}
+    for minute in range(60):
+        lost = 10 <= minute < 40
+        total = 0.0 if lost else 5000 + minute / 100
+        if minute % 5 == 0:
+            captured = gas(house.clock, 0 if lost else 2500 + minute / 1000)
+        lines = {"1-0:1.8.1": f"({total:010.3f}*kWh)", "1-0:1.8.2": "(000000.000*kWh)"}
+        await house.says({**lines, **captured})
+        await house.pass_time(60)
+    await house.pass_time(600)
+    assert house.pending == []
+    for entity_id in (LOW, IMPORT):
+        sums = await house.sums(entity_id)
+        assert sums == sorted(sums)
+        # 0.09 kWh before it, then 0.16 from 43 minutes on: what was used meanwhile is not known.
+        assert sums[-1] == pytest.approx(0.25, abs=0.02)
+    sums = await house.sums(GAS)
+    assert sums == sorted(sums)
+    # 0.005 m³ before it, and what came after the third capture that said the same: at 50 minutes 2500.050.
+    assert sums[-1] == 0.01
+    kept = {one.slot: (one.old, one.new) for one in house.entry.runtime_data.memory.replacements}
+    assert set(kept) == {"electricity_import_tariff_1", "electricity_import_total", "gas_gas"}
+
+
+async def test_a_used_meter_without_a_number_that_has_counted_more_leaves_no_step(house: House) -> None:
+    nobody: dict[str, str | None] = {"0-0:96.1.1": None, "1-0:1.8.2": "(000000.000*kWh)"}
+    await house.pass_time(60)
+    await house.says({**nobody, "1-0:1.8.1": "(000501.000*kWh)"})
+    await house.pass_time(300)
+    for _ in range(3):
+        await house.says({**nobody, "1-0:1.8.1": "(030000.000*kWh)"})
+        await house.pass_time(30)
+    await house.says({**nobody, "1-0:1.8.1": "(030000.500*kWh)"})
+    await house.pass_time(900)
+    assert house.pending == []
+    assert set(await house.sums(LOW)) == {0, 0.5}
+
+
+MINE = "sensor.iskra_am550_sold"
+
+
+@pytest.mark.parametrize("state_class", ["total_increasing", "total"])
+@pytest.mark.parametrize("new", [UP, DOWN, A_LITTLE_DOWN], ids=["up", "down", "a little down"])
+async def test_a_total_of_a_persons_own_goes_on_with_a_new_meter(
+    hass: HomeAssistant, house: House, new: float, state_class: str
+) -> None:
+    register = {"id": "sold", "code": "1-0:99.2.0", "name": "Sold", "kind": "number", "unit": "kWh"}
+    register |= {"device_class": "energy", "state_class": state_class}
+    hass.config_entries.async_update_entry(house.entry, options={CONF_REGISTERS: [register]})
+    await house.pass_time(60)
+    await house.says({"1-0:99.2.0": "(000051.0)"})
+    await house.pass_time(300)
+    await house.says({"1-0:99.2.0": "(000051.2)"})
+    await house.pass_time(300)
+    for _ in range(3):
+        await house.says({"0-0:96.1.1": NEW_ID, "1-0:99.2.0": f"({new:08.1f})"})
+    await house.replace()
+    await house.pass_time(60)
+    await house.says({"0-0:96.1.1": NEW_ID, "1-0:99.2.0": f"({new + 0.5:08.1f})"})
+    await house.pass_time(900)
+    assert house.pending == []
+    sums = await house.sums(MINE)
+    assert (sums[0], sums[-1]) == (0, 0.7)
+    assert sums == sorted(sums)
+    assert ("own_sold", 51.2, new) in [
+        (kept.slot, kept.old, kept.new) for kept in house.entry.runtime_data.memory.replacements
+    ]
 
 
 # --- The list, and what a person takes back ---------------------------------------------------------------------------

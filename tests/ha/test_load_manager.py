@@ -175,6 +175,22 @@ async def test_the_relay_moves_before_anything_is_written(
     assert "wrote sensor.iskra_am550_power" in chip.done
 
 
+async def test_lines_come_before_entities_and_entities_before_what_is_written(
+    hass: HomeAssistant, meter: MeterCoordinator, chip: Chip, pump: Device
+) -> None:
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        chip.done.append(f"wrote {event.data['entity_id']}")
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, note)
+    chip.done.clear()
+    Law.newest.says = [on(PUMP), on(BOILER)]
+    meter._on_items([read(nl5({"1-0:1.7.0": "(03.000*kW)"}))])
+    assert pump.told == [True]
+    assert chip.done[:2] == ["set 17 on", "wrote switch.plug"]
+    assert "wrote sensor.iskra_am550_power" in chip.done[2:]
+
+
 async def test_a_sample_is_the_telegram_and_what_is_known_besides(say: Say, meter: MeterCoordinator) -> None:
     await say(nl5({"1-0:1.7.0": "(00.000*kW)", "1-0:2.7.0": "(02.345*kW)"}))
     newest = Law.newest.samples[-1]

@@ -1,6 +1,7 @@
 """What arrives at a real broker, also when it was away: docs/mqtt.md."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 import json
@@ -8,7 +9,6 @@ import logging
 import signal
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -70,7 +70,7 @@ async def connected(hass: HomeAssistant, broker: Broker) -> AsyncGenerator[MockC
 
 def telegram(number: int, seconds: float = 0) -> Delivery:
     """A telegram that says its own number, in the topic `NUMBER`, so many seconds after noon."""
-    reading = TELEGRAM.readings["import_tariff_1"]._replace(value=number)
+    reading = replace(TELEGRAM.readings["import_tariff_1"], value=number)
     received = dt_util.parse_datetime("2026-11-21T12:00:00Z", raise_on_error=True) + timedelta(seconds=seconds)
     return Delivery(TELEGRAM, {"import_tariff_1": reading}, received)
 
@@ -451,7 +451,7 @@ async def test_a_value_that_no_message_can_hold_stops_nothing(
     sink = await started(hass)
     reading = TELEGRAM.readings["import_tariff_1"]
     sink.take(
-        Delivery(TELEGRAM, {"x" * 70000: reading, "import_tariff_1": reading._replace(value=7)}, dt_util.utcnow())
+        Delivery(TELEGRAM, {"x" * 70000: reading, "import_tariff_1": replace(reading, value=7)}, dt_util.utcnow())
     )
     sink.take(Delivery(TELEGRAM, {"x" * 70000: reading}, dt_util.utcnow()))
     sink.take(telegram(8))
@@ -487,7 +487,7 @@ async def test_it_is_offline_when_home_assistant_stops(
 ) -> None:
     with_mqtt(hass, entry)
     await set_up()
-    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_stop()
     await until(lambda: listener.payloads(STATUS) == ["online", "offline"])
 
 

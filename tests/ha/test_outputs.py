@@ -66,8 +66,6 @@ async def test_whatever_can_be_turned_on_and_off(hass: HomeAssistant, domain: st
     output = taken.output
     assert is_on(output) is False
     output.set(True)
-    # Nobody waited for it.
-    assert device.told == []
     await settle(hass)
     assert device.on
     assert is_on(output) is True
@@ -78,6 +76,23 @@ async def test_whatever_can_be_turned_on_and_off(hass: HomeAssistant, domain: st
     assert taken.changes == 2
     assert taken.hands == []
     output.async_stop()
+
+
+async def test_nobody_waits_for_one_that_takes_its_time(hass: HomeAssistant) -> None:
+    hass.states.async_set("switch.it", "off")
+    answers = hass.loop.create_future()
+
+    async def take_time(*_: object) -> None:
+        await answers
+        hass.states.async_set("switch.it", "on")
+
+    hass.services.async_register("switch", "turn_on", take_time)
+    output = Taken(hass, "switch.it").output
+    output.set(True)
+    assert is_on(output) is False
+    answers.set_result(None)
+    await settle(hass)
+    assert is_on(output) is True
 
 
 async def test_a_helper(hass: HomeAssistant) -> None:

@@ -12,7 +12,6 @@ from unittest.mock import patch
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.helpers import issue_registry as ir
 import pytest
 
@@ -50,6 +49,8 @@ class Collector:
         self.status = SinkStatus()
         self.taken: list[Delivery] = []
         self.started = self.stopped = 0
+        self.writes: asyncio.Task[object] | None = None
+        self.could_write = False
         self._fails_in = fails_in
         self._hangs = hangs
 
@@ -65,6 +66,7 @@ class Collector:
 
     async def async_stop(self) -> None:
         self.stopped += 1
+        self.could_write = self.writes is not None and not self.writes.cancelling()
         if self._fails_in == "stop":
             raise ValueError("of no use")
         if self._hangs:
@@ -273,9 +275,11 @@ async def test_they_end_when_home_assistant_stops(
 ) -> None:
     await set_up()
     assert (collector.started, collector.stopped) == (1, 0)
-    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
-    await hass.async_block_till_done()
+    # Home Assistant ends what a sink writes in before it tells everybody that it stops.
+    collector.writes = hass.async_create_background_task(asyncio.Event().wait(), "writes")
+    await hass.async_stop()
     assert collector.stopped == 1
+    assert collector.could_write
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -285,8 +289,7 @@ async def test_they_end_with_the_entry_and_only_once(
     await set_up()
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert collector.stopped == 1
-    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
-    await hass.async_block_till_done()
+    await hass.async_stop()
     assert collector.stopped == 1
 
 

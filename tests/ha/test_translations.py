@@ -140,9 +140,11 @@ def test_everything_that_can_go_wrong_with_a_port_is_said() -> None:
     ports = {f"port_{kind}" for kind in TransportErrorKind}
     of_keys = {ProbeVerdict.ENCRYPTED, ProbeVerdict.WRONG_KEY, ProbeVerdict.WRONG_AUTHENTICATION_KEY}
     heard = {f"heard_{verdict}" for verdict in ProbeVerdict if verdict not in {ProbeVerdict.FOUND, *of_keys}}
-    heard |= {f"heard_{verdict}_network" for verdict in ("nothing", "no_signal", "garbage")} | {"heard_damaged"}
+    heard |= {f"heard_{verdict}_network" for verdict in ("nothing", "no_signal", "garbage")}
+    heard |= {"heard_damaged", "heard_damaged_answer", "heard_no_answer"}
     keys = {"key_format", "wrong_key", "wrong_authentication_key"}
-    others = {"port_used", "port_used_by_app", "port_busy_by", "unknown", *keys}
+    asking = {"not_an_address", "not_a_query", "max_below_start", "port_shared"}
+    others = {"port_used", "port_used_by_app", "port_busy_by", "unknown", *keys, *asking}
     assert ENGLISH["config"]["error"].keys() == ports | heard | others
     files = {f"file_{kind}" for kind in get_args(FileErrorKind.__value__)}
     assert ENGLISH["exceptions"].keys() == ports | files | {

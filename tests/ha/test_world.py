@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.p1meter import coordinator, ports
 from custom_components.p1meter.const import CONF_INTERVAL, CONF_LINE, CONF_PROFILE, DOMAIN, issue_id
-from custom_components.p1meter.issues import ISSUE_CAPTURE_STOPPED, ISSUE_CLOCK, ISSUE_RECONNECT
+from custom_components.p1meter.issues import ISSUE_CAPTURE_STOPPED, ISSUE_CLOCK, ISSUE_CLOCK_UNSET, ISSUE_RECONNECT
 from custom_components.p1meter.link import LineSettings, open_transport
 from tests.compose import compose, nl5
 from tests.meter.uart import Format, received, signal
@@ -132,6 +132,20 @@ async def test_a_clock_that_is_wrong_is_said_and_its_values_stay(
     wall_clock.tick(MARK)
     await say(at(wall_clock.now))
     assert issue(hass, ISSUE_CLOCK, entry) is None
+
+
+async def test_a_clock_that_was_never_set_has_its_own_sentence(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say, wall_clock: WallClock
+) -> None:
+    unset = nl5({"0-0:1.0.0": "(000101010000W)"})
+    await set_up(unset)
+    for _ in range(2):
+        wall_clock.tick(MARK)
+        await say(unset)
+    assert issues(hass, entry) == {ISSUE_CLOCK_UNSET}
+    wall_clock.tick(MARK)
+    await say(at(wall_clock.now))
+    assert issues(hass, entry) == set()
 
 
 async def test_a_meter_without_a_clock_is_not_blamed(

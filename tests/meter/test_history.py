@@ -427,6 +427,40 @@ def test_what_a_heat_meter_had_last_year_is_no_month() -> None:
     says(read(block("KAM MC", "1-0:6.8.0(1.5*kvarh)")), "reactive_q2=1.5kvarh")
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("0.0(00073600)", "6.8(326.062*MWh)", "9.21(00073600)", "9.20(66935074)"),
+        ("6.8(326.062*MWh)", "9.21(00073600)", "9.20(66935074)", "0.0(00073600)"),
+    ],
+)
+def test_a_heat_meter_is_told_by_the_number_of_the_device_and_not_by_what_its_owner_calls_it(
+    lines: tuple[str, ...],
+) -> None:
+    """0.0 and 9.21 are the property number: after an exchange the new meter may get the same."""
+    found = read(block("LUGCUH50", *lines))
+    says(found, "0:equipment_id~66935074 0:heat=326.062MWh")
+    assert [(device.role, device.equipment_id) for device in found.mbus.values()] == [("heat", "66935074")]
+
+
+# --- codes that number the channel 1 ----------------------------------------------------------------------------------
+
+
+def test_the_only_firmware_of_a_meter_is_its_firmware() -> None:
+    found = optical("1-1:F.F(00000000)", "1-1:0.2.0(M27)", "1-1:0.2.8(F84F)", "1-1:1.8.0(1*kWh)")
+    says(found, "firmware_version~M27 firmware_signature~F84F !firmware_version_2 !firmware_signature_2")
+    both = optical("0.2.0(A1)", "1-1:0.2.0(B1)", "0.2.8(A8)", "1-1:0.2.8(B8)", "1.8.0(1*kWh)")
+    says(
+        both,
+        "firmware_version~A1 firmware_version_2~B1 firmware_signature~A8 firmware_signature_2~B8",
+    )
+
+
+@pytest.mark.parametrize("code", ["F.F", "1-1:F.F", "97.97.0", "1-0:97.97.0", "1-1:97.97.0", "0-0:97.97.0"])
+def test_every_spelling_of_the_error_register(code: str) -> None:
+    says(optical("1.8.0(1*kWh)", f"{code}(00000010)"), "meter_error~00000010")
+
+
 # --- lists on one line ------------------------------------------------------------------------------------------------
 
 PEAKS = (

@@ -166,12 +166,36 @@ def test_a_battery_meter_is_woken_up_first() -> None:
     # 2.2 s of characters of ten bits at 300 bit/s.
     assert step.send == b"\0" * 66
     assert step.leaving == pytest.approx(2.2 + 0.1)
-    assert 1.5 <= step.wait <= 1.7
+    # 1.5 to 1.7 s from the last bit to the sign-on.
+    assert step.leaving + step.wait - 2.2 == pytest.approx(1.6)
     # The head echoes them.
     assert talk.hear(b"\0" * 66) is None
     assert talk.silence().send == SIGN_ON
     talk.hear(IDENT)
     assert talk.state is State.ACKNOWLEDGING
+
+
+def test_a_meter_that_still_talks_is_let_finish() -> None:
+    """It answers somebody who has gone, such as a Home Assistant that was restarted: it would hear no sign-on."""
+    talk = Talk()
+    assert talk.hear(b"\x00\xff\x7f") is None
+    # Opening a port makes a few wrong bytes; after them it is waited only shortly.
+    talk.hear(b"\x55" * 8)
+    assert talk.step.wait == pytest.approx(0.3)
+    talk.hear(b"1.8.0(000001.000*kWh)\r\n" * 170)
+    assert talk.step.wait == OpticalSettings().timeout
+    assert talk.said == []
+    assert talk.silence().send == SIGN_ON
+    # What was heard before says nothing of the answer.
+    talk.hear(b"\x15")
+    assert talk.state is State.REPEATING
+
+
+def test_one_that_never_stops_talking_is_given_up() -> None:
+    talk = Talk()
+    talk.hear(b"1.8.0(000001.000*kWh)\r\n" * 200)
+    assert isinstance(talk.read_out.outcome, Rejected)
+    assert talk.read_out.outcome.reason is Reason.GARBAGE
 
 
 @pytest.mark.parametrize("proposed", range(7))

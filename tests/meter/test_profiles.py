@@ -86,6 +86,14 @@ def test_the_country_of_the_house_does_not_overrule_the_telegram() -> None:
     assert (found.country, found.tariff_name(1)) == ("NL", "low")
 
 
+@pytest.mark.parametrize("country", ["HR", "SI", "CH"])
+def test_elsewhere_the_same_codes_do_not_make_a_meter_dutch(country: str) -> None:
+    """In Croatia tariff 1 is the high one: it has a number and no word."""
+    found = detect(Evidence("ISK5", TWO_TARIFFS | TIME, version="50"), country)
+
+    assert (found.name, found.country, found.version, found.tariff_name(1)) == ("generic", country, "5.0", "tariff_1")
+
+
 def test_an_unknown_meter_speaks_the_words_of_the_country_of_the_house() -> None:
     unknown = Evidence("XYZ5", TWO_TARIFFS | TIME)
 

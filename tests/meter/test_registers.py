@@ -187,6 +187,12 @@ def test_a_tariff_is_named_as_people_there_name_it(country: str, expected: tuple
     assert names == expected
 
 
+def test_where_the_demand_of_an_hour_is_paid_for_it_is_called_so() -> None:
+    demand = REGISTERS["demand_current"]
+    assert name_for(demand, profile("h1", "SE")) == "demand_current_hour"
+    assert name_for(demand, profile("h1", "DK")) == name_for(demand, profile("nl5", None)) == "demand_current"
+
+
 def test_a_third_tariff_has_a_number_everywhere() -> None:
     assert name_for(REGISTERS["import_tariff_3"], profile("nl5", None)) == "import_tariff"
     assert name_for(REGISTERS["import_tariff_3"], profile("be", None)) == "import_tariff_be"

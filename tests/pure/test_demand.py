@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from p1meter.demand import ComputedDemand, DemandMeter
+from p1meter.demand import AVERAGE_PEAK, BilledPeaks, ComputedDemand, DemandMeter
 from p1meter.judge import Judge
 from p1meter.memory import Memory
 from p1meter.meter import Reader, Telegram
-from tests.compose import nl5
+from tests.compose import compose, nl5
 from tests.simulation.household import ZONE, Household
 from tests.simulation.telegrams import SYSTEMS
 
@@ -245,3 +245,57 @@ def test_a_register_in_joules_gets_none() -> None:
     for second in range(3):
         heard = house.hear(nl5({"0-0:1.0.0": f"(26112113000{second}W)", "1-0:1.8.0": "(000123.456*GJ)"}))
         assert heard.shown["electricity_demand_current"].value is None
+
+
+def belgian(peaks: str, months: int) -> bytes:
+    lines = {
+        "0-0:96.1.4": "(50217)",
+        "0-0:1.0.0": "(261121125900W)",
+        "1-0:1.8.1": "(000100.000*kWh)",
+        "1-0:1.8.2": "(000200.000*kWh)",
+        "0-0:98.1.0": f"({months})(1-0:1.6.0)(1-0:1.6.0){peaks}",
+        "1-0:1.7.0": "(01.500*kW)",
+    }
+    return compose(lines, "FLU5\\253769484_A")
+
+
+def average(*sent: bytes) -> list[Decimal | None]:
+    """Return the mean that is shown of each telegram."""
+    judge, peaks, reader, means = Judge(Memory()), BilledPeaks(), Reader(), []
+    for data in sent:
+        (telegram,) = reader.feed(data)
+        assert isinstance(telegram, Telegram)
+        shown = judge.judge(telegram, NOON).shown
+        peaks.apply_to(shown, telegram)
+        value = shown[AVERAGE_PEAK].value
+        assert value is None or isinstance(value, Decimal)
+        means.append(value)
+    return means
+
+
+def test_a_month_peak_is_billed_as_two_and_a_half_kilowatts_at_least() -> None:
+    # 1.2 counts as 2.5, a month without a peak does not count: (2.5 + 5.98) / 2.
+    first = "(260901000000S)(632525252525W)(00.000*kW)(261001000000S)(260930181500S)(01.200*kW)"
+    peaks = f"{first}(261101000000W)(261003000000S)(05.980*kW)"
+    # In the month after that 3.02 come in: (2.5 + 5.98 + 3.02) / 3.
+    later = f"{peaks}(261201000000W)(261103000000W)(03.020*kW)"
+    shown = average(belgian(peaks, 3), belgian(peaks, 3), belgian(later, 4))
+    assert shown == [Decimal("4.240"), Decimal("4.240"), Decimal("3.833")]
+
+
+def test_only_the_last_twelve_months_are_billed() -> None:
+    months = [(2025 + (9 + n) // 12, (9 + n) % 12 + 1) for n in range(13)]
+    peaks = "".join(
+        f"({year % 100:02d}{month:02d}01000000W)({year % 100:02d}{month:02d}01000000W)({9 if not n else 1:02d}.000*kW)"
+        for n, (year, month) in enumerate(months)
+    )
+    assert average(belgian(peaks, 13)) == [Decimal("2.500")]
+
+
+def test_no_month_and_no_list_have_no_mean() -> None:
+    assert average(belgian("()", 0)) == [None]
+    (telegram,) = Reader().feed(nl5())
+    assert isinstance(telegram, Telegram)
+    shown = Judge(Memory()).judge(telegram, NOON).shown
+    BilledPeaks().apply_to(shown, telegram)
+    assert AVERAGE_PEAK not in shown

@@ -14,6 +14,9 @@ from p1meter.idents import MeterIdent, describe
         ("ISk5\\2MT382-1003", "Iskra MT382"),
         ("ISk5\\MT382-1003", "Iskra MT382"),
         ("ISk5MT174-0001", "Iskra MT174"),
+        ("LUGCUH50", "Landis+Gyr Ultraheat UH50"),
+        ("LUGCUHT550", "Landis+Gyr Ultraheat"),
+        ("SIEC2WR5", "Siemens 2WR5"),
         ("ISk5\\2MIE5T-200", "Iskra IE.5"),
         ("KFM5KAIFA-METER", "Kaifa"),
         ("KMP5 KA6U001660297912", "Kamstrup"),
@@ -55,3 +58,8 @@ def test_a_serial_number_is_no_model() -> None:
 
 def test_what_stands_for_a_model_is_told_though_the_maker_is_not_known() -> None:
     assert describe("NWA-WARMTELINK") == MeterIdent(None, "WARMTELINK")
+
+
+def test_what_a_dialog_would_take_for_markdown_is_no_part_of_a_name() -> None:
+    assert describe("ISK5\\2![x](http://bad.example)").name == "Iskra x http //bad.example"
+    assert describe("ISK5\\2<b>MT1</b>").name == "Iskra b MT1 /b"

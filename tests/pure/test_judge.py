@@ -5,8 +5,10 @@ from decimal import Decimal
 
 from p1meter.judge import Judge, Verdict
 from p1meter.memory import Joint, Memory, Slot
-from p1meter.meter import Reader, Telegram
+from p1meter.meter import Obis, Reader, Telegram
+from p1meter.own import OwnRegister
 from tests.compose import ELECTRICITY_ID, GAS_ID, NL5, compose, nl5
+from tests.simulation.objects import stamp
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 OTHER_ID = "E0047000099999999"
@@ -321,3 +323,218 @@ def test_after_a_restart_another_meter_shows_no_totals_at_all() -> None:
     assert value(judge(our_judge, foreign), "electricity_import_tariff_1") is None
     assert value(judge(our_judge, nl5(), 1), "electricity_import_tariff_1") == Decimal("4512.345")
     assert value(judge(our_judge, foreign, 2), "electricity_import_tariff_1") == Decimal("4512.345")
+
+
+# --- What comes back, and what cannot be ------------------------------------------------------------------------------
+
+SWEDISH = {"1-0:1.8.0": "(00005000.000*kWh)", "1-0:2.8.0": "(00000000.000*kWh)", "1-0:1.7.0": "(0000.500*kW)"}
+
+
+def swedish(kwh: float) -> bytes:
+    return compose({**SWEDISH, "1-0:1.8.0": f"({kwh:012.3f}*kWh)"}, "ELL5\\253833635_A")
+
+
+def test_a_total_that_was_wrongly_zero_for_minutes_books_neither_way() -> None:
+    """A meter that restarts with its registers at zero, and finds them again after five minutes."""
+    memory = Memory()
+    our_judge = Judge(memory)
+    shown = {}
+    for second in range(0, 600, 10):
+        kwh = 0.0 if 60 <= second < 360 else 5000 + second / 1000
+        shown[second] = value(judge(our_judge, swedish(kwh), second), "electricity_import_total")
+    at_zero = {second for second, kwh in shown.items() if kwh == 0}
+    # Each way it takes a minute until it is believed.
+    assert at_zero == set(range(120, 420, 10))
+    assert shown[110] == Decimal("5000.050")
+    assert shown[420] == Decimal("5000.420")
+    assert memory.joints == [
+        Joint("electricity_import_total", NOON + timedelta(seconds=120)),
+        Joint("electricity_import_total", NOON + timedelta(seconds=420)),
+    ]
+
+
+def test_one_garbled_total_far_too_high_is_never_shown() -> None:
+    memory = Memory()
+    our_judge = Judge(memory)
+    for second, kwh in enumerate((5000.0, 5000.001, 95000.002, 5000.003)):
+        shown = value(judge(our_judge, swedish(kwh), second), "electricity_import_total")
+        assert shown == Decimal("5000.001") if kwh > 6000 else Decimal(str(kwh))
+    assert memory.joints == []
+
+
+def test_what_a_meter_counted_while_nobody_listened_is_use() -> None:
+    memory = Memory()
+    judge(Judge(memory), swedish(5000))
+    # Home Assistant was off for a day: at 10 kW that is 240 kWh.
+    again = Memory.from_json(memory.to_json())
+    verdict = judge(Judge(again), swedish(5240), 86_400)
+    assert value(verdict, "electricity_import_total") == Decimal("5240.000")
+    assert again.joints == []
+
+
+def test_a_clock_that_stands_still_says_nothing_of_what_can_be() -> None:
+    """Some meters have never had their clock set; a small computer's may be weeks late after a start."""
+    for meter, ours in ((0, 14), (14, 0)):
+        memory = Memory()
+        clock = "(000101000000W)" if not meter else f"({stamp(NOON)})"
+        judge(Judge(memory), nl5({"0-0:1.0.0": clock, "1-0:1.8.1": "(005000.000*kWh)"}))
+        again = Memory.from_json(memory.to_json())
+        later = clock if not meter else f"({stamp(NOON + timedelta(days=meter))})"
+        verdict = judge(Judge(again), nl5({"0-0:1.0.0": later, "1-0:1.8.1": "(005300.000*kWh)"}), ours * 86_400)
+        assert value(verdict, "electricity_import_tariff_1") == Decimal("5300.000")
+        assert again.joints == []
+
+
+def test_a_used_meter_without_a_number_is_noticed_though_home_assistant_was_off() -> None:
+    memory = Memory()
+    judge(Judge(memory), swedish(5000))
+    again = Memory.from_json(memory.to_json())
+    our_judge = Judge(again)
+    shown = [
+        value(judge(our_judge, swedish(80_000), 600 + second), "electricity_import_total") for second in (0, 30, 60)
+    ]
+    assert shown == [Decimal("5000.000"), Decimal("5000.000"), Decimal("80000.000")]
+    assert [joint.slot for joint in again.joints] == ["electricity_import_total"]
+
+
+def at(days: float, **lines: str | None) -> tuple[dict[str, str | None], float]:
+    """Return what is said so many days after noon, with the meter's clock, and how many seconds that is."""
+    return {"0-0:1.0.0": f"({stamp(NOON + timedelta(days=days))})", **lines}, days * 86_400
+
+
+def test_what_a_total_counted_while_it_was_not_sent_is_use() -> None:
+    line = Line()
+    export = "1-0:2.8.1"
+    line.hear(*at(0))
+    for day in range(1, 11):
+        line.hear(*at(day, **{export: None}))
+    back = line.hear(*at(10.001, **{export: "(001000.000*kWh)"}))
+    assert value(back, "electricity_export_tariff_1") == Decimal("1000.000")
+    # The same where its line is there and empty.
+    for day in range(11, 21):
+        line.hear(*at(day, **{export: "()"}))
+    back = line.hear(*at(20.001, **{export: "(001200.000*kWh)"}))
+    assert value(back, "electricity_export_tariff_1") == Decimal("1200.000")
+    assert line.memory.joints == []
+
+
+def gas(days: float, reading: float) -> dict[str, str | None]:
+    return {"0-1:24.2.1": f"({stamp(NOON + timedelta(days=days))})({reading:09.3f}*m3)"}
+
+
+def test_a_gas_meter_whose_radio_was_down_for_days_was_used_meanwhile() -> None:
+    line = Line()
+    for hour in range(72):
+        line.hear(*at(hour / 24, **gas(0, 2500)))
+    back = line.hear(*at(3, **gas(3, 2560)))
+    assert value(back, "gas_gas") == Decimal("2560.000")
+    assert line.memory.joints == []
+
+
+# --- Totals of a person's own -----------------------------------------------------------------------------------------
+
+
+def own(code: str, state_class: str | None = "total_increasing") -> OwnRegister:
+    return OwnRegister(
+        id="mine", code=Obis.parse(code), name="Mine", kind="number", unit="kWh", state_class=state_class
+    )
+
+
+def test_a_total_of_ones_own_goes_on_with_an_adopted_meter() -> None:
+    memory = Memory()
+    our_judge = Judge(memory, [own("1-0:99.2.0")])
+    ours = nl5({"1-0:99.2.0": "(000900.0)"})
+    assert value(judge(our_judge, ours), "own_mine") == Decimal("900.0")
+    foreign = nl5({"0-0:96.1.1": OTHER, "1-0:99.2.0": "(000003.0)"})
+    for second in range(1, 4):
+        # It is another meter's: it is not shown before a person said whose it is.
+        assert "own_mine" not in judge(our_judge, foreign, second).shown
+    # A restart in between.
+    again = Memory.from_json(memory.to_json())
+    our_judge = Judge(again, [own("1-0:99.2.0")])
+    for second in range(4, 7):
+        judge(our_judge, foreign, second)
+    our_judge.adopt(NOON + timedelta(seconds=7))
+    assert value(judge(our_judge, foreign, 7), "own_mine") == Decimal("3.0")
+    assert Joint("own_mine", NOON + timedelta(seconds=7)) in again.joints
+
+
+def test_a_total_of_ones_own_is_held_as_any_other() -> None:
+    memory = Memory()
+    our_judge = Judge(memory, [own("1-0:99.2.0")])
+    judge(our_judge, nl5({"1-0:99.2.0": "(000900.0)"}))
+    assert value(judge(our_judge, nl5({"1-0:99.2.0": "(000000.0)"}), 1), "own_mine") == Decimal("900.0")
+    assert value(judge(our_judge, nl5({"1-0:99.2.0": "(099900.0)"}), 2), "own_mine") == Decimal("900.0")
+    assert value(judge(our_judge, nl5({"1-0:99.2.0": "(000900.1)"}), 3), "own_mine") == Decimal("900.1")
+    assert value(judge(our_judge, nl5({"1-0:99.2.0": "(ERROR)"}), 4), "own_mine") is None
+    assert memory.joints == []
+
+
+def test_a_total_of_ones_own_that_may_fall_falls_and_still_has_its_joint() -> None:
+    memory = Memory()
+    our_judge = Judge(memory, [own("1-0:99.2.0", "total")])
+    judge(our_judge, nl5({"1-0:99.2.0": "(000900.0)"}))
+    assert value(judge(our_judge, nl5({"1-0:99.2.0": "(000200.0)"}), 1), "own_mine") == Decimal("200.0")
+    assert memory.joints == []
+    foreign = nl5({"0-0:96.1.1": OTHER, "1-0:99.2.0": "(000003.0)"})
+    for second in range(2, 5):
+        judge(our_judge, foreign, second)
+    our_judge.adopt(NOON + timedelta(seconds=5))
+    judge(our_judge, foreign, 5)
+    assert Joint("own_mine", NOON + timedelta(seconds=5)) in memory.joints
+
+
+def test_what_is_no_total_is_shown_as_it_is() -> None:
+    memory = Memory()
+    our_judge = Judge(
+        memory,
+        [
+            own("1-0:99.2.0", "measurement"),
+            OwnRegister(id="text", code=Obis.parse("1-0:99.3.0"), name="Text", kind="text"),
+        ],
+    )
+    judge(our_judge, nl5({"1-0:99.2.0": "(000900.0)"}))
+    verdict = judge(our_judge, nl5({"1-0:99.2.0": "(000003.0)", "1-0:99.3.0": "(ready)"}), 1)
+    assert (value(verdict, "own_mine"), value(verdict, "own_text")) == (Decimal("3.0"), "ready")
+    assert memory.owners == {}
+
+
+OF_GAS = OwnRegister(
+    id="mine", code=Obis.parse("0-1:24.2.1"), index=1, name="Mine", kind="number", state_class="total_increasing"
+)
+
+
+def test_a_total_of_ones_own_of_a_gas_meter_goes_on_with_the_gas_meter() -> None:
+    memory = Memory()
+    our_judge = Judge(memory, [OF_GAS])
+    judge(our_judge, nl5({"0-1:24.2.1": "(261121120000W)(02500.000*m3)"}))
+    shown = []
+    for count in range(1, 4):
+        line = f"(2611211{count}0000W)(0000{count}.000*m3)"
+        new = nl5({"0-1:96.1.0": f"({b'G0079140099999999'.hex()})", "0-1:24.2.1": line})
+        verdict = judge(our_judge, new, count * 3600)
+        shown.append(verdict.shown["own_mine"].value if "own_mine" in verdict.shown else None)
+    # Taken over with the third capture, as the gas meter is.
+    assert shown == [None, None, Decimal("3.000")]
+    at = NOON + timedelta(seconds=3 * 3600)
+    assert memory.joints == [Joint("gas_gas", at), Joint("own_mine", at)]
+
+
+def test_a_total_of_ones_own_waits_for_its_meter_as_long_as_that_is_not_read() -> None:
+    memory = Memory()
+    our_judge = Judge(memory, [OF_GAS])
+    for hour in range(72):
+        lines, seconds = at(hour / 24, **gas(0, 2500))
+        judge(our_judge, nl5(lines), seconds)
+    lines, seconds = at(3, **gas(3, 2560))
+    assert value(judge(our_judge, nl5(lines), seconds), "own_mine") == Decimal("2560.000")
+    assert memory.joints == []
+
+
+def test_what_a_register_was_is_forgotten_with_it() -> None:
+    memory = Memory()
+    judge(Judge(memory, [own("1-0:99.2.0")]), nl5({"1-0:99.2.0": "(000900.0)"}))
+    assert {"own_mine"} == {name for name in memory.totals if name.startswith("own_")} == set(memory.owners)
+    judge(Judge(memory, [own("1-0:99.2.0", "total")]), nl5({"1-0:99.2.0": "(000900.0)"}))
+    Judge(memory)
+    assert not any(name.startswith("own_") for kept in (memory.totals, memory.heard, memory.owners) for name in kept)

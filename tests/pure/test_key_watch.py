@@ -99,6 +99,17 @@ def test_a_person_is_asked_once_an_hour_as_long_as_it_is_wrong() -> None:
     assert not watch.is_to_be_asked(20_000.0)
 
 
+def test_a_key_that_fitted_meanwhile_is_asked_for_again_at_once() -> None:
+    watch = KeyWatch(KeyRecord(), KEYS)
+    for now in range(3):
+        watch.failed(float(now))
+    assert watch.is_to_be_asked(2.0)
+    watch.opened()
+    for now in range(10, 311):
+        watch.failed(float(now))
+        assert watch.is_to_be_asked(float(now)) == (now == 310)
+
+
 def test_one_that_is_wrong_since_before_the_restart_is_asked_for_at_once() -> None:
     watch = KeyWatch(KeyRecord(), KEYS)
     for now in range(3):

@@ -49,8 +49,8 @@ def test_what_is_no_key_is_refused_without_being_repeated(text: str) -> None:
 
 
 def test_keys_are_right_if_one_frame_opens() -> None:
-    assert try_keys(DecryptionKeys(KEY), [FRAME]) is None
-    assert try_keys(DecryptionKeys(KEY), [DAMAGED, FRAME, DAMAGED]) is None
+    assert try_keys(DecryptionKeys(KEY), [FRAME]) is ProbeVerdict.FOUND
+    assert try_keys(DecryptionKeys(KEY), [DAMAGED, FRAME, DAMAGED]) is ProbeVerdict.FOUND
 
 
 def test_nothing_is_known_without_a_frame() -> None:

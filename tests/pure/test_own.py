@@ -289,6 +289,37 @@ def test_some_lines_of_a_table_will_do() -> None:
     assert len(translate(r'"1-0:99.99.4": ["one", "c", "^.*\((.*)\*kW\)"],', (), None).registers) == 1
 
 
+@pytest.mark.parametrize("before", ["\ufeff{", "# -*- coding: utf-8 -*-\n{", "dsmr50 = {", "dsmr50 = \\\n{"])
+def test_a_table_is_known_whatever_stands_before_it(before: str) -> None:
+    pasted = translate(
+        before
+        + r"""
+"1-0:99.99.98": ["one", "a", "^.*\((.*)\*kW\)"],  # a remark
+'1-0:99.99.99': ['two', 'b', r'^.*\((.*)\*kW\)'],
+}""",
+        (),
+        None,
+    )
+    assert [one.id for one in pasted.registers] == ["a", "b"]
+    assert [(line.text, reason) for line, reason in pasted.unusable] == [
+        (line, Unusable.NOT_A_LINE) for line in before.splitlines()[:1] if line.startswith("dsmr50")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("1-0:99.99.98[ phase 3]", "phase 3"),
+        ("\ufeff1-0:99.99.98[phase 3", "phase 3"),
+        ("1-0:99.99.98[ phase 3 [W]", "phase 3 [W]"),
+        ("1-0:99.99.98", "1-0:99.99.98"),
+    ],
+)
+def test_the_name_in_obis_selected_is_as_the_person_wrote_it(line: str, name: str) -> None:
+    (register,) = translate(f"{line}\r\n", (), None).registers
+    assert register.name == name
+
+
 def test_obis_selected_is_translated() -> None:
     seen = telegram({"1-0:99.99.98": "(10*CCs)", "0-0:96.99.1": "(0002)"})
     pasted = translate(OBIS_SELECTED, (), seen)

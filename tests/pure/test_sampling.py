@@ -126,6 +126,13 @@ def test_without_the_meters_time_that_of_its_reception() -> None:
     assert clock((0.0, None), (10.0, None)) == [RECEIVED, RECEIVED + timedelta(seconds=10)]
 
 
+def test_a_clock_that_was_never_set_counts_for_nothing() -> None:
+    """Some meters say 2000-01-01 01:00:00 for years: that is no telegram that is frozen."""
+    unset = telegram(nl5({"0-0:1.0.0": "(000101010000W)"})).time
+    assert unset is not None
+    assert clock((0.0, unset), (300.0, unset)) == [RECEIVED, RECEIVED + timedelta(seconds=300)]
+
+
 def test_a_clock_without_seconds_goes_on_between_its_minutes() -> None:
     heard = clock((100, at(57)), (110, at(57)), (120, at(57)), (130, at(58)), (185, at(58)), (190, at(59)))
     # It was heard in the middle of a minute first: that is not known, and no matter.

@@ -195,7 +195,9 @@ class OpticalMeter:
             await asyncio.sleep(BITS * len(piece) / self._baud * self._pace)
             if self.speed != self._baud:
                 piece = bytes(byte & 0x07 | 0xF0 for byte in piece)
-            elif self._inbox.qsize():
+            while self._inbox.qsize():
+                # It hears nothing while it talks.
+                self._inbox.get_nowait()
                 self.heard.overlapping += 1
             with suppress(BlockingIOError, OSError):
                 os.write(self._master, self._dressed(piece))

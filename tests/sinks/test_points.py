@@ -1,6 +1,7 @@
 """What a database of time series gets of a telegram: fields, units, types and times."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 import json
@@ -291,7 +292,7 @@ def test_several_meters_on_the_m_bus() -> None:
 def test_the_second_gas_meter() -> None:
     delivery = deliver(nl5())
     gas = delivery.readings["gas"]
-    readings = {"gas_2": gas, "gas_2_valve_state": gas._replace(key="valve_state", value="open")}
+    readings = {"gas_2": gas, "gas_2_valve_state": replace(gas, key="valve_state", value="open")}
     (point,) = PointMaker("smartmeter").points(Delivery(delivery.telegram, readings, RECEIVED))
     assert point.measurement == "gas_2"
     assert point.fields == {"total_gas_consumption": 2569.646, "valve_state": "open"}
@@ -304,10 +305,7 @@ def test_a_meter_on_the_m_bus_without_a_clock() -> None:
     written = []
     for minute, cubic_metres in enumerate(("1.000", "1.000", "1.001", "1.001", "1.002")):
         reading = Reading("water", Decimal(cubic_metres), "m3", None, None, 4)  # there is no stamp for channel 4
-        later = Telegram(
-            **{name: getattr(telegram, name) for name in telegram.__slots__ if name != "time"},
-            time=datetime(2026, 11, 21, 12, minute, tzinfo=UTC),
-        )
+        later = replace(telegram, time=datetime(2026, 11, 21, 12, minute, tzinfo=UTC))
         written += maker.points(Delivery(later, {"water": reading}, RECEIVED))
     assert [(point.time.minute, point.fields["water"]) for point in written] == [(0, 1.0), (2, 1.001), (4, 1.002)]
 
@@ -395,3 +393,9 @@ def test_the_dashboard_asks_for_fields_that_there_are() -> None:
         assert fields, query
         for field in fields:
             assert REGISTERS[field].device == measurements[0], query
+
+
+def test_a_meter_whose_clock_was_never_set_gives_the_time_of_reception() -> None:
+    """Some meters say 2000-01-01 for years."""
+    points = PointMaker().points(deliver(nl5({"0-0:1.0.0": "(000101000000W)"})))
+    assert {point.time for point in points if point.measurement == "electricity"} == {RECEIVED}

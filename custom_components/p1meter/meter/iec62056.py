@@ -36,6 +36,8 @@ _BLOCK_LIMIT = 64 * 1024
 _BITS = 10
 # A few wrong bytes are what switching makes; more of them are data at another speed.
 _STRAY_LIMIT = 8
+# Two minutes at 300 bit/s: who talks longer is no meter that will be done soon.
+_TALK_LIMIT = 4 * 1024
 _REPEATS = 3
 
 _NO_ANSWER = Refusal(
@@ -96,7 +98,7 @@ class OpticalTiming:
         margin: from the last bit of an acknowledgement to the change of speed; the meter answers after 0.2 s.
         short_margin: the same where the manufacturer's third letter is lower case: such a meter answers after 20 ms.
         wake_up: how long NULs are sent.
-        wake_up_pause: from there to the sign-on.
+        wake_up_pause: from the last bit of that to the sign-on.
         pace: every time is multiplied by it, for a simulated meter that lives faster.
     """
 
@@ -113,7 +115,7 @@ class State(StrEnum):
     """What is waited for."""
 
     SETTLING = "settling"
-    """The head has got its supply just now."""
+    """The head has got its supply just now; or the end of an answer to somebody who has gone."""
     WAKING = "waking"
     """The meter wakes up."""
     SIGNED_ON = "signed_on"
@@ -213,7 +215,8 @@ class ReadOut:
             case State.SETTLING if self._settings.wake_up:
                 self.state = State.WAKING
                 nuls = math.ceil(self._timing.wake_up * self._baud / _BITS)
-                return self._send(bytes(nuls), self._timing.wake_up_pause)
+                # The margin after the last bit is a part of the pause, which must not be longer than 1.7 s.
+                return self._send(bytes(nuls), self._timing.wake_up_pause - self._timing.margin)
             case State.SETTLING | State.WAKING:
                 return self._ask()
             case State.SIGNED_ON:
@@ -261,6 +264,8 @@ class ReadOut:
 
     def _hear(self, byte: int) -> Step | None:
         match self.state:
+            case State.SETTLING:
+                return self._hear_before(byte)
             case State.SIGNED_ON:
                 return self._hear_ident(byte)
             case State.AWAITING:
@@ -275,6 +280,16 @@ class ReadOut:
                 return self._drain(byte)
             case _:
                 return None
+
+    def _hear_before(self, byte: int) -> Step | None:
+        """Let a meter finish that still talks, such as to a Home Assistant that was restarted: it would not hear."""
+        if byte & 0x7F in _BETWEEN:
+            return None
+        self._heard.append(byte)
+        if len(self._heard) > _TALK_LIMIT:
+            return self._refuse(_NO_IDENT)
+        # A few wrong bytes are what opening makes.
+        return self._wait(self._settings.timeout if len(self._heard) > _STRAY_LIMIT else self._timing.reaction)
 
     def _hear_ident(self, byte: int) -> Step | None:
         character = byte & 0x7F
@@ -401,6 +416,7 @@ class ReadOut:
 
     def _ask(self) -> Step:
         self.state = State.SIGNED_ON
+        self._heard.clear()
         return self._send(self._sign_on, self._settings.timeout)
 
     def _ask_again(self, refusal: Refusal) -> Step:

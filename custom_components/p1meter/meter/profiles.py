@@ -140,6 +140,8 @@ _KIND = {kind.name: kind for kind in _KINDS}
 # eMUCS-P1: 1 is day or full, 2 is night or reduced.
 _TARIFF_WORDS = {"NL": ("low", "normal"), "BE": ("day", "night")}
 _H1_COUNTRIES = {"SE", "DK", "FI"}
+# Meters of other countries may send what a Dutch one does, and mean other tariffs by the same numbers (Croatia).
+_OTHER_PORTS = {"AT", "CH", "DE", "DK", "FI", "HR", "HU", "LT", "LU", "PL", "SE", "SI"}
 # In Sweden the grid companies' power tariffs go by the hour, elsewhere by the quarter of an hour.
 _DEMAND_WINDOWS = {"SE": 3600}
 # Where winter time is UTC+2.
@@ -151,6 +153,8 @@ _VERSION = re.compile(r"\d\d", re.ASCII)
 def detect(seen: Evidence, country: str | None) -> Profile:
     """Return the profile of a telegram; `country` (Home Assistant's, or None) is the tie-break."""
     name = next(kind.name for kind in _KINDS if kind.is_it(seen))
+    if name in {"nl4", "nl5"} and country in _OTHER_PORTS:
+        name = "generic"
     if name == "be":
         return profile(name, country, seen.belgian_version)
     return profile(name, country, "2.2/3" if name == "nl2" else dsmr_version(seen.version))

@@ -83,6 +83,7 @@ class Register:
 _ALTERNATIVES = re.compile(r"\w+(?:/\w+)+")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 # Names that speak of import or export; those of last month are Hungarian only.
+_HOUR = 3600
 _IMPORT_OR_EXPORT = re.compile(r"(?!last_month_).*(?:import|export|combined|absolute)")
 
 
@@ -266,7 +267,8 @@ _TABLE = (
 
     # The meter itself
     _about("equipment_id", None, "text", None, "0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "0-0:0.0.0", "C.1.0",
-           "0.0.0", "0.0.1", "96.1.0", "0-0:42.0.0", "0-n:96.1.0", "0-n:96.1.1", entity=False, hexadecimal=True),
+           "6-0:9.20.0", "0.0.0", "0.0.1", "96.1.0", "0-0:42.0.0", "0-n:96.1.0", "0-n:96.1.1", entity=False,
+           hexadecimal=True),
     _about("logical_device_name", None, "text", None, "0-0:42.0.0", entity=False, hexadecimal=True, derived=True),
     _rare_about("ean", None, "text", None, "0-0:96.1.2", "0-n:96.1.2", hexadecimal=True),
     _about("dsmr_version", None, "text", None, "1-3:0.2.8", "0-0:96.1.4"),
@@ -279,7 +281,7 @@ _TABLE = (
     _rare_about("tariff_program", None, "text", None, "0.2.2"),
     _rare_about("reset_counter", None, "counter", None, "0.1.0"),
     _rare_about("last_reset", "time", "instant", None, "0.1.2", "0.1.3"),
-    _about("meter_error", None, "text", None, "F.F.0", "F", "0-0:97.97.0"),
+    _about("meter_error", None, "text", None, "F.F.0", "F", "0-0:97.97.0", "97.97.0"),
     _rare_about("meter_status", None, "text", None, "96.5.5", "C.5.0"),
     _rare_about("internal_status", None, "text", None, "C.4.0"),
     _rare_about("io_state_{n}", None, "text", None, "C.3.0/1/2/3/4/5/6/7/8/9", numbers="0123456789"),
@@ -322,13 +324,16 @@ def name_for(register: Register, profile: Profile) -> str:
     """Return the translation key of a register's name in the words of the meter's country.
 
     The tariffs are `import_tariff_low` in the Netherlands, `import_tariff_day` in Belgium, and elsewhere
-    `import_tariff` with its number as placeholder; export alike. What else speaks of import or export ends in `_be` in
+    `import_tariff` with its number as placeholder; export alike. Where the running demand is that of an hour, its name
+    says so: `demand_current_hour`. What else speaks of import or export ends in `_be` in
     Belgium, where grid companies have other words for both than in the Netherlands.
     """
     if register.name in {"import_tariff", "export_tariff"}:
         word = profile.tariff_name(int(register.placeholders["n"]))
         if not word.startswith("tariff_"):
             return f"{register.name}_{word}"
+    if register.name == "demand_current" and profile.demand_window == _HOUR:
+        return "demand_current_hour"
     speaks_of_them = _IMPORT_OR_EXPORT.match(register.name) is not None
     return f"{register.name}_be" if profile.country == "BE" and speaks_of_them else register.name
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from ..meter.values import captured
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -29,8 +31,8 @@ class Delivery:
 
     @property
     def time(self) -> datetime:
-        """The meter's own time, aware; the time of reception where it sends none."""
-        return self.telegram.time or self.received
+        """The meter's own time, aware; the time of reception where it sends none, or its clock was never set."""
+        return captured(self.telegram.time) or self.received
 
 
 @dataclass(slots=True)
