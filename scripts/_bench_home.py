@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.background import running
 from tests.instance.client import InstanceError
-from tests.instance.dialogs import add_meter
+from tests.instance.dialogs import add_meter, choose
 from tests.simulation.meter import Cable
 from tests.simulation.telegrams import SYSTEMS
 
@@ -34,7 +34,6 @@ SETTLES_S: Final = 10
 COMMITS_S: Final = 6
 PATIENCE_S: Final = 60
 _FLOWS = "/api/config/config_entries/flow"
-_OPTIONS = "/api/config/config_entries/options/flow"
 _BEGAN = time.monotonic()
 
 
@@ -124,11 +123,7 @@ class Home:
 
     async def choose(self, *answers: Json) -> None:
         """Give these answers in the dialog behind the cogwheel, one page after the other."""
-        page = await self.client.post(_OPTIONS, {"handler": self.entry_id})
-        for answer in answers:
-            page = await self.client.post(f"{_OPTIONS}/{page['flow_id']}", answer)
-        if page["type"] != "create_entry":
-            raise InstanceError(f"{self.domain} does not take {answers}: {page}")
+        await choose(self.client, self.entry_id, *answers)
 
     async def entities(self) -> list[Json]:
         """Return what the registry has of the integration."""

@@ -1,4 +1,4 @@
-"""Where the results of scripts/bench stand for people: docs/performance.md, one block for each benchmark."""
+"""Where results stand for people: docs/performance.md, one block for each benchmark of scripts/bench, and the like."""
 
 from datetime import UTC, datetime
 import os
@@ -29,14 +29,14 @@ class Spread(TypedDict):
     max: float
 
 
-def renew(name: str, text: str) -> None:
+def renew(name: str, text: str, *, page: Path = PAGE, script: str = "bench") -> None:
     """Put a result into the block of this benchmark. Raises ValueError where the page has no such block."""
-    begin, end = (f"<!-- scripts/bench {name} --write: {edge} -->" for edge in ("begin", "end"))
-    before, found, rest = PAGE.read_text("utf-8").partition(begin)
+    begin, end = (f"<!-- scripts/{script} {name} --write: {edge} -->" for edge in ("begin", "end"))
+    before, found, rest = page.read_text("utf-8").partition(begin)
     _, ended, after = rest.partition(end)
     if not (found and ended):
-        raise ValueError(f"{PAGE} has no block between {begin} and {end}")
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
+        raise ValueError(f"{page} has no block between {begin} and {end}")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
 
 
 def machine() -> str:

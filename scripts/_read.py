@@ -55,6 +55,10 @@ STAMP = re.compile(r"\d{12}[SW]?")
 # As Reader assumes it.
 ZONE = ZoneInfo("Europe/Amsterdam")
 CHUNK = 64 * 1024
+# Line settings of meters that talk to an optical head by themselves (IEC 62056-21 mode D), the standard's own first.
+PUSHED = (LineSettings(2400, 7, "E"), LineSettings(9600, 7, "E"), LineSettings(9600), LineSettings(300, 7, "E"))
+# Seconds between two read-outs; to wake a meter costs its battery.
+EVERY = {False: 60.0, True: 3600.0}
 # For the words of the config flow see translations; here somebody sits at a terminal.
 ADVICE = {
     ProbeVerdict.NOTHING: "Nothing was heard. Is it the right port, and has the grid company activated the meter's?",
@@ -358,8 +362,8 @@ async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
         await reading
 
 
-async def read_port(port: str, keys: DecryptionKeys | None, printer: Printer, *, ask: bool) -> None:
-    """Find out how to read a port, then read it for ever. A silent one is asked if `ask` says so.
+async def read_port(port: str, keys: DecryptionKeys | None, printer: Printer, plan: ProbePlan) -> None:
+    """Find out how to read a port, then read it for ever.
 
     Raises:
         TransportError: it cannot be opened.
@@ -378,7 +382,7 @@ async def read_port(port: str, keys: DecryptionKeys | None, printer: Printer, *,
         country=None,
         keys=keys,
         on_progress=progress if has_line_settings(port) else None,
-        plan=ProbePlan() if ask else ProbePlan(optical=None),
+        plan=plan,
     )
     if result.settings is None or result.telegram is None:
         note(ADVICE[result.verdict])
@@ -389,7 +393,7 @@ async def read_port(port: str, keys: DecryptionKeys | None, printer: Printer, *,
         return
     printer.show([result.telegram])
     if result.asked:
-        await ask_port(port, OpticalSettings(), printer)
+        await ask_port(port, OpticalSettings(wake_up=result.woken), printer)
         return
     stream = Stream(port, result.settings, Reader(keys, zone=ZONE), on_items=printer.show, on_state=_note_state)
     await stream.run()
@@ -401,7 +405,8 @@ async def ask_port(port: str, settings: OpticalSettings, printer: Printer) -> No
     Raises:
         TransportError: the port cannot be opened.
     """
-    note(f"Asking {port} every minute. Ctrl-C ends it.")
+    every = EVERY[settings.wake_up]
+    note(f"Asking {port} every {every:.0f} s. Ctrl-C ends it.")
     given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     refused: list[Rejected] = []
     opened = False
@@ -422,7 +427,7 @@ async def ask_port(port: str, settings: OpticalSettings, printer: Printer) -> No
         else:
             _note_state(state, error)
 
-    dialogue = Dialogue(port, settings, Reader(zone=ZONE), on_items=show, on_state=heed)
+    dialogue = Dialogue(port, settings, Reader(zone=ZONE), on_items=show, on_state=heed, interval=every)
     asking = asyncio.create_task(dialogue.run())
     try:
         await asyncio.wait({asking, given_up}, return_when=asyncio.FIRST_COMPLETED)
@@ -467,12 +472,13 @@ def question(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--iec", action="store_true", help="ask a meter with an optical head (IEC 62056-21)")
     parser.add_argument("--address", default="", metavar="A", help="of the meter that is asked")
     parser.add_argument("--query", default="?", metavar="C", help="the character that asks: some give more for another")
+    parser.add_argument("--wake-up", action="store_true", help="wake the meter first: it runs on a battery")
     parser.add_argument("--listen", action="store_true", help="only listen: the meter talks by itself (mode D)")
     options = parser.parse_args(arguments)
-    if not options.iec and (options.address or options.query != "?" or options.listen):
-        parser.error("--address, --query and --listen go with --iec")
+    if not options.iec and (options.address or options.query != "?" or options.wake_up or options.listen):
+        parser.error("--address, --query, --wake-up and --listen go with --iec")
     try:
-        options.settings = OpticalSettings(address=options.address, query=options.query)
+        options.settings = OpticalSettings(address=options.address, query=options.query, wake_up=options.wake_up)
     except ValueError as error:
         parser.error(str(error))
     if options.authentication_key is not None and options.key is None:
@@ -499,7 +505,8 @@ def main(arguments: list[str]) -> int:
         if options.iec and not options.listen:
             asyncio.run(until_stopped(ask_port(source, options.settings, printer)))
         elif options.is_port:
-            asyncio.run(until_stopped(read_port(source, keys, printer, ask=not options.listen)))
+            plan = ProbePlan(settings=PUSHED, optical=None) if options.listen else ProbePlan()
+            asyncio.run(until_stopped(read_port(source, keys, printer, plan)))
         else:
             read_file(Path(source), Reader(keys, zone=ZONE), printer)
         printer.end()

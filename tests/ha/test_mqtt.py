@@ -515,9 +515,9 @@ async def test_the_meter_is_read_while_the_broker_is_away(
     meter = await set_up()
     await broker.stop()
     for number in range(10):
-        await say(nl5({"1-0:1.8.1": f"(005000.{number:03}*kWh)"}))
+        await say(nl5({"1-0:1.8.1": f"(004512.40{number}*kWh)"}))
     assert meter.accepted == 11
     await broker.start()
     await until(lambda: len(dict.fromkeys(listener.payloads(NUMBER))) == 11)
-    wanted = ["4512.345", *(f"5000.{number:03}" for number in range(10))]
+    wanted = ["4512.345", *(f"4512.40{number}" for number in range(10))]
     assert list(dict.fromkeys(listener.payloads(NUMBER))) == wanted

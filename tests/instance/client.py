@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -52,6 +53,12 @@ class Client:
         async with self._session.post(f"{self.url}/auth/token", data=form) as answer:
             self._headers = {"Authorization": f"Bearer {(await _checked(answer))['access_token']}"}
 
+    async def stay_signed_in(self, days: int) -> None:
+        """Get a token that lasts for so long; that of `sign_in` is good for half an hour."""
+        name = f"tests {secrets.token_hex(4)}"  # there may be one for each start
+        token = await self.command("auth/long_lived_access_token", client_name=name, lifespan=days)
+        self._headers = {"Authorization": f"Bearer {token}"}
+
     async def connect(self) -> None:
         """Open the WebSocket with the token of `sign_in`."""
         self._socket = await self._session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0, heartbeat=None)
@@ -81,6 +88,17 @@ class Client:
         """Send one WebSocket command and return its result. Raises InstanceError if it is refused."""
         return await self._command(name, fields)[1]
 
+    async def act(self, domain: str, action: str, *, answers: bool = False, **data: Any) -> Any:
+        """Do what a click on an action does, and return its answer, if it gives one."""
+        done = await self.command(
+            "call_service", domain=domain, service=action, service_data=data, return_response=answers
+        )
+        return done.get("response")
+
+    async def ping(self) -> None:
+        """Return when Home Assistant has done what was there to be done."""
+        await self.command("ping")
+
     def _command(self, name: str, fields: Mapping[str, Any]) -> tuple[int, asyncio.Task[Any]]:
         self._number += 1
         return self._number, asyncio.create_task(self._ask(self._number, name, fields))
@@ -94,9 +112,9 @@ class Client:
             message = await asyncio.wait_for(future, ANSWER_SECONDS)
         except TimeoutError:
             raise InstanceError(f"{name}: no answer in {ANSWER_SECONDS} s") from None
-        if not message["success"]:
+        if not message.get("success", True):
             raise InstanceError(f"{name}: {message['error']['message']}")
-        return message["result"]
+        return message.get("result")
 
     @asynccontextmanager
     async def subscribed(self, name: str, **fields: Any) -> AsyncGenerator[asyncio.Queue[Any]]:
@@ -133,7 +151,7 @@ class Client:
             for part in received if isinstance(received, list) else [received]:
                 if part["type"] == "event" and (queue := self._events.get(part["id"])):
                     queue.put_nowait(part["event"])
-                elif part["type"] == "result" and (future := self._answers.pop(part["id"], None)):
+                elif part["type"] in {"result", "pong"} and (future := self._answers.pop(part["id"], None)):
                     future.set_result(part)
 
 

@@ -64,6 +64,35 @@ async def add_load(client: Client, entry_id: str, first: Json, rules: Mapping[st
         raise InstanceError(f"the load {first['name']} could not be added: {_why(form)}")
 
 
+async def choose(client: Client, entry_id: str, *answers: Json) -> None:
+    """Give these answers in the dialog behind the cogwheel, one page after the other.
+
+    Raises InstanceError with what a dialog said.
+    """
+    page: Json = await client.post(_OPTIONS, {"handler": entry_id})
+    for answer in answers:
+        page = await client.post(f"{_OPTIONS}/{page['flow_id']}", answer)
+    if page["type"] != "create_entry":
+        raise InstanceError(f"{answers} was not taken: {_why(page)}")
+
+
+async def import_file(client: Client, entry_id: str, path: str) -> Json:
+    """Bring a file of the past along that is in the folder of imports; returns the page that says what was done.
+
+    Raises InstanceError with what a dialog said.
+    """
+    page: Json = await client.post(_OPTIONS, {"handler": entry_id})
+    answers: tuple[Json, ...] = ({"next_step_id": "history"}, {"next_step_id": "import"}, {"files": [path]}, {})
+    for answer in answers:
+        filled = {**_proposed(page), **answer} if page["type"] == "form" else answer
+        page = await client.post(f"{_OPTIONS}/{page['flow_id']}", filled)
+        async with asyncio.timeout(LISTENING_SECONDS):
+            while page["type"] in {"progress", "progress_done"}:
+                await asyncio.sleep(0.02)
+                page = await client.get(f"{_OPTIONS}/{page['flow_id']}")
+    return page
+
+
 async def _walk(client: Client, form: Json, port: str, keys: Json) -> Json:
     """Enter the port, and the keys if they are asked for, wait while it is listened to, and agree to what was found."""
     answers = {**_proposed(form), "port": port}

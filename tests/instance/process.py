@@ -17,6 +17,8 @@ from .client import Client, InstanceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from .clock import Clock
+
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv-ha"
 PYTHON = ENVIRONMENT / "bin" / "python"
@@ -79,6 +81,8 @@ class HomeAssistant:
         port: int = 0,
         switches: Iterable[str] = (),
         tools: Iterable[str] = (),
+        unrecorded: Iterable[str] = (),
+        clock: Clock | None = None,
     ) -> None:
         """Say what it will be; nothing is written or started yet.
 
@@ -88,11 +92,15 @@ class HomeAssistant:
             port: the wished TCP port, 0 any free one.
             switches: names of switches that are there besides.
             tools: integrations of `tests/instance` that are there besides: `sum_up`, `gauge`.
+            unrecorded: domains of entities that the recorder leaves out.
+            clock: by which it lives, if not by this machine's.
         """
         self.folder = folder
         self.place = place
         self._tools = tuple(tools)
+        self._clock = {} if clock is None else clock.environment
         self._switches = tuple(switches)
+        self._unrecorded = tuple(unrecorded)
         self.port = free_port(port)
         self._output = folder / "output.log"
         self._output.unlink(missing_ok=True)
@@ -131,7 +139,7 @@ class HomeAssistant:
                 # scripts/setup has installed what it needs; it would try the rest again at every start.
                 *(PYTHON, "-m", "homeassistant", "--config", self.folder, "--skip-pip"),
                 cwd=ROOT,
-                env={**os.environ, "PATH": f"{ENVIRONMENT / 'bin'}:{os.environ['PATH']}"},
+                env={**os.environ, **self._clock, "PATH": f"{ENVIRONMENT / 'bin'}:{os.environ['PATH']}"},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
@@ -164,6 +172,14 @@ class HomeAssistant:
             except TimeoutError:
                 process.kill()
         return await process.wait()
+
+    async def kill(self) -> None:
+        """End it at once (`kill -9`), as a power cut does: nothing is stopped in order, nothing written."""
+        if self._process is None:
+            raise InstanceError("Home Assistant is not running")
+        self._process.kill()
+        await self._process.wait()
+        await self.stop()
 
     async def ended(self) -> int:
         """Wait until it ends by itself and return its exit code; `RESTART` if somebody told it to start again."""
@@ -215,7 +231,10 @@ class HomeAssistant:
             "elevation": 5,
         }
         lines = ["homeassistant:", *(f"  {key}: {value}" for key, value in home.items())]
-        lines += [f"{name}:" for name in INTEGRATIONS]
+        for name in INTEGRATIONS:
+            lines.append(f"{name}:")
+            if name == "recorder" and self._unrecorded:
+                lines += ["  exclude:", f"    domains: [{', '.join(self._unrecorded)}]"]
         lines += [f"{tool}:" for tool in self._tools]
         if self._switches:
             lines += ["template:", "  - switch:" + "".join(SWITCH.format(name=name) for name in self._switches)]

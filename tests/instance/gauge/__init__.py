@@ -1,12 +1,15 @@
 """Measures inside Home Assistant what cannot be seen from outside (`scripts/bench memory` and `start`)."""
 
 import asyncio
+from collections import Counter
+from contextlib import suppress
 import ctypes
 from dataclasses import dataclass
 import gc
 from pathlib import Path
 import resource
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -36,7 +39,7 @@ class _ShrinkTask(RecorderTask):
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
-    """Offer the actions `gauge.weigh` and `gauge.set_up`, which answer."""
+    """Offer the actions `gauge.weigh`, `gauge.hold` and `gauge.set_up`, which answer."""
 
     async def weigh(_call: ServiceCall) -> ServiceResponse:
         """Return what the process holds, in bytes and in blocks of Python, when what nobody needs is given back."""
@@ -44,6 +47,11 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
         recorder.queue_task(_ShrinkTask())
         await recorder.async_block_till_done()
         return await hass.async_add_executor_job(_weigh)
+
+    async def hold(_call: ServiceCall) -> ServiceResponse:
+        """Return how many tasks, threads and open files of each kind the process has."""
+        files = await hass.async_add_executor_job(_open_files)
+        return {"tasks": len(asyncio.all_tasks()), "threads": threading.active_count(), **files}
 
     async def set_up(call: ServiceCall) -> ServiceResponse:
         """Unload an entry and set it up again; return how long that took, and until one of its sensors had a value (s).
@@ -76,8 +84,19 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
         return {"set_up": ready - began, "processor": processor, "first_state": first - began}
 
     hass.services.async_register(DOMAIN, "weigh", weigh, supports_response=SupportsResponse.ONLY)
+    hass.services.async_register(DOMAIN, "hold", hold, supports_response=SupportsResponse.ONLY)
     hass.services.async_register(DOMAIN, "set_up", set_up, supports_response=SupportsResponse.ONLY)
     return True
+
+
+def _open_files() -> dict[str, int]:
+    kinds: Counter[str] = Counter()
+    for file in Path("/proc/self/fd").iterdir():
+        # That of the listing itself is gone already.
+        with suppress(OSError):
+            kinds[str(file.readlink()).partition(":")[0]] += 1
+    sockets = kinds.pop("socket", 0)
+    return {"sockets": sockets, "files": kinds.total()}
 
 
 def _weigh() -> ServiceResponse:
