@@ -157,18 +157,24 @@ def off(load: str, reason: Reason = Reason.LEAVING, **detail: float) -> Command:
     return Command(load, False, reason, detail)  # noqa: FBT003 (as it is)
 
 
-# --- From telegram to edge -------------------------------------------------------------------------------------------
+def note_what_is_written(hass: HomeAssistant, chip: Chip) -> None:
+    """Write states that change beside what is done to the lines, from now on."""
 
-
-async def test_the_relay_moves_before_anything_is_written(
-    hass: HomeAssistant, meter: MeterCoordinator, chip: Chip
-) -> None:
     @callback
     def note(event: Event[EventStateChangedData]) -> None:
         chip.done.append(f"wrote {event.data['entity_id']}")
 
     hass.bus.async_listen(EVENT_STATE_CHANGED, note)
     chip.done.clear()
+
+
+# --- From telegram to edge -------------------------------------------------------------------------------------------
+
+
+async def test_the_relay_moves_before_anything_is_written(
+    hass: HomeAssistant, meter: MeterCoordinator, chip: Chip
+) -> None:
+    note_what_is_written(hass, chip)
     Law.newest.says = [on(BOILER)]
     meter._on_items([read(nl5({"1-0:1.7.0": "(03.000*kW)"}))])
     assert chip.done[0] == "set 17 on"
@@ -178,12 +184,7 @@ async def test_the_relay_moves_before_anything_is_written(
 async def test_lines_come_before_entities_and_entities_before_what_is_written(
     hass: HomeAssistant, meter: MeterCoordinator, chip: Chip, pump: Device
 ) -> None:
-    @callback
-    def note(event: Event[EventStateChangedData]) -> None:
-        chip.done.append(f"wrote {event.data['entity_id']}")
-
-    hass.bus.async_listen(EVENT_STATE_CHANGED, note)
-    chip.done.clear()
+    note_what_is_written(hass, chip)
     Law.newest.says = [on(PUMP), on(BOILER)]
     meter._on_items([read(nl5({"1-0:1.7.0": "(03.000*kW)"}))])
     assert pump.told == [True]

@@ -8,14 +8,14 @@ import pytest
 
 from p1meter.link import (
     LineSettings,
-    Transport,
     TransportError,
     TransportErrorKind,
     open_transport,
     transport as transport_module,
 )
 
-from .line import TIMEOUT, SerialServer, server, until
+from .line import SerialServer, server, until
+from .opening import opened, read_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -81,23 +81,6 @@ async def other(hello: bytes = AGREES, done: bytes = DONE) -> AsyncIterator[tupl
 
     async with server(serve) as port:
         yield end, f"rfc2217://127.0.0.1:{port}"
-
-
-@asynccontextmanager
-async def opened(address: str, settings: LineSettings | None = None) -> AsyncIterator[Transport]:
-    transport = await open_transport(address, settings or LineSettings())
-    try:
-        yield transport
-    finally:
-        await transport.close()
-
-
-async def read_all(transport: Transport, size: int) -> bytes:
-    data = b""
-    async with asyncio.timeout(TIMEOUT):
-        while len(data) < size:
-            data += await transport.read()
-    return data
 
 
 async def refused(address: str) -> TransportError:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from contextlib import asynccontextmanager
 from functools import partial
 import os
 import termios
@@ -24,30 +23,13 @@ from p1meter.link import (
 from tests.background import running
 
 from .line import TIMEOUT, Cable, SerialServer, free_port, open_files, server, until
+from .opening import opened, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 EIGHT_BITS = LineSettings()
 SEVEN_BITS = LineSettings(9600, 7, "E", 1)
-
-
-@asynccontextmanager
-async def opened(port: str, settings: LineSettings = EIGHT_BITS) -> AsyncIterator[Transport]:
-    transport = await open_transport(port, settings)
-    try:
-        yield transport
-    finally:
-        await transport.close()
-
-
-async def read_all(transport: Transport, size: int) -> bytes:
-    data = b""
-    async with asyncio.timeout(TIMEOUT):
-        while len(data) < size:
-            data += await transport.read()
-    return data
 
 
 @pytest.mark.parametrize(
