@@ -13,6 +13,7 @@ _FLOWS = "/api/config/config_entries/flow"
 _OPTIONS = "/api/config/config_entries/options/flow"
 _SUBENTRIES = "/api/config/config_entries/subentries/flow"
 LISTENING_SECONDS = 240  # the longest that trying all line settings, and asking at last, may take
+_RELOADING_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ async def add_load(client: Client, entry_id: str, first: Json, rules: Mapping[st
         )
     if form["type"] != "create_entry":
         raise InstanceError(f"the load {first['name']} could not be added: {_why(form)}")
+    await _until_taken_in(client, entry_id)
 
 
 async def choose(client: Client, entry_id: str, *answers: Json) -> None:
@@ -74,6 +76,7 @@ async def choose(client: Client, entry_id: str, *answers: Json) -> None:
         page = await client.post(f"{_OPTIONS}/{page['flow_id']}", answer)
     if page["type"] != "create_entry":
         raise InstanceError(f"{answers} was not taken: {_why(page)}")
+    await _until_taken_in(client, entry_id)
 
 
 async def import_file(client: Client, entry_id: str, path: str) -> Json:
@@ -114,6 +117,15 @@ async def _accept(client: Client, flow_id: str) -> None:
         form = await client.post(f"{_OPTIONS}/{flow_id}", _proposed(form))
     if form["type"] != "create_entry":
         raise InstanceError(f"the step for the Energy dashboard did not end: {_why(form)}")
+
+
+async def _until_taken_in(client: Client, entry_id: str) -> None:
+    """Wait until the entry was loaded anew with what was chosen: a clock put ahead meanwhile would end its patience."""
+    state = ""
+    async with asyncio.timeout(_RELOADING_SECONDS):
+        while state not in {"loaded", "setup_error", "setup_retry", "failed_unload"}:
+            found = await client.command("config_entries/get_single", entry_id=entry_id)
+            state = found["config_entry"]["state"]
 
 
 def _proposed(form: Json) -> Json:
