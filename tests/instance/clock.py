@@ -1,6 +1,8 @@
 """The clocks of a Home Assistant that runs, put ahead from outside: hours go by in seconds, or its time of day jumps.
 
 What runs under such a clock is as it is shipped: only what the system's own calls answer is another (`clock.c`).
+libfaketime, as Debian has it, makes the two clocks one and does not know how Python's threads wait since 3.11
+(sem_clockwait; its issues 390 and 430): they hang.
 """
 
 from datetime import UTC, datetime
