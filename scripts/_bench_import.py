@@ -31,7 +31,7 @@ from homeassistant.helpers import entity_registry, recorder  # noqa: E402
 from homeassistant.setup import async_setup_component  # noqa: E402
 from homeassistant.util import dt as dt_util  # noqa: E402
 
-from custom_components.p1meter import history_import  # noqa: E402
+from custom_components.p1meter import history_import, history_reading  # noqa: E402
 from custom_components.p1meter.memory import Slot  # noqa: E402
 from custom_components.p1meter.store import MeterStore  # noqa: E402
 from tests.simulation.household import ZONE, Household  # noqa: E402
@@ -143,7 +143,7 @@ async def measure(folder: Path, file: Path, truth: dict[datetime, dict[str, Any]
         times[name] = f"{took:.1f} s ({busy:.1f} s of a core, loop at most {beat.take():.0f} ms late)"
         return result
 
-    found = await timed("read", history_import.async_read(hass, entry, [file]))
+    found = await timed("read", history_reading.async_read(hass, entry, [file]))
     previews = await timed("preview", history_import.async_preview(hass, entry, found))
     results = await timed("write", history_import.async_write(hass, entry, found, overwrite=False))
     before = dump(folder)

@@ -18,7 +18,7 @@ from typing import Final, TypedDict
 
 import _bench_page
 from _fuzz_process import FOLDER, LONGEST
-import _servers
+import _setup
 
 from tests.fuzz import hostile
 from tests.fuzz.targets import TARGETS
@@ -78,23 +78,12 @@ def fuzz(names: list[str], runs: int, seed: int) -> bool:
 
 def _engine() -> str:
     """Return `atheris`, which is fetched where it is missing, or `hypothesis`."""
-    setup = _servers.script("setup")
-    folder: Path = setup.CACHE / "atheris"
-    group = re.findall(r"atheris==[\d.]+", (ROOT / "pyproject.toml").read_text("utf-8"))
-    ready = folder / ".ready"
-    if not (ready.is_file() and ready.read_text("utf-8") == repr(group)):
-        os.environ.update(setup.index_environment())
-        shutil.rmtree(folder, ignore_errors=True)
-        project = f"{ROOT / 'pyproject.toml'}:fuzz"
-        try:
-            setup.run(
-                setup.find_uv(), "pip", "install", "--python", sys.executable, "--only-binary", ":all:", "--target",
-                folder, "--group", project,
-            )  # fmt: skip
-        except (RuntimeError, OSError) as error:
-            print(f"atheris cannot be had here, so hypothesis makes the bytes up: {error}")
-            return "hypothesis"
-        ready.write_text(repr(group), "utf-8")
+    try:
+        python = _setup.environment("fuzz", wheels_only=True)
+    except (RuntimeError, OSError) as error:
+        print(f"atheris cannot be had here, so hypothesis makes the bytes up: {error}")
+        return "hypothesis"
+    folder = next(python.parents[1].glob("lib/python*/site-packages"))
     sys.path.append(str(folder))
     return "atheris"
 

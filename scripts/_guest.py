@@ -141,7 +141,7 @@ def _parts() -> tuple[Path, Path]:
     """Kernel and initial file system, from the cache or made now."""
     if platform.machine() != "x86_64":
         raise NoGuestError("needs an x86-64 machine for the guest with the simulated chip")
-    setup = importlib.import_module("_servers").script("setup")
+    setup = importlib.import_module("_setup").setup
     folder: Path = setup.CACHE / "guest"
     parts = folder / "vmlinuz", folder / "initrd"
     ready = folder / ".ready"

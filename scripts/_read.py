@@ -5,6 +5,7 @@ import asyncio
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from io import BufferedReader, BytesIO
 import json
 import os
 from pathlib import Path
@@ -337,15 +338,31 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def read_file(path: Path, reader: Reader, printer: Printer) -> None:
-    """Read a file of telegrams, whatever is between them; where there is none, say what it is instead."""
+    """Read a file of telegrams, whatever is between them; where there is none, say what it is instead.
+
+    Of a diagnostics download of p1meter the telegram is read that is in it.
+    """
     recogniser = Recogniser()
-    with path.open("rb") as file:
+    with path.open("rb") as opened:
+        file = telegram_in(opened) or opened
         while data := file.read(CHUNK):
             recogniser.feed(data)
             printer.show(reader.feed(data))
     printer.show(reader.close())
     if not printer.telegrams and (foreign := recogniser.verdict()) is not None:
         note(ADVICE[ProbeVerdict(foreign)])
+
+
+def telegram_in(file: BufferedReader) -> BytesIO | None:
+    """Return the telegram in a diagnostics download, as a file; None: it is no such download, or holds none."""
+    if file.peek(1)[:1] != b"{":
+        return None
+    try:
+        lines = json.load(file)["data"]["telegram"]["text"]
+    except ValueError, LookupError, TypeError:
+        file.seek(0)
+        return None
+    return BytesIO("".join(f"{line}\r\n" for line in lines).encode())
 
 
 async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
@@ -465,7 +482,11 @@ def key(text: str) -> bytes:
 def question(arguments: list[str]) -> argparse.Namespace:
     """Understand what is wanted; ends the program with status 2 if it makes no sense."""
     parser = argparse.ArgumentParser(prog="scripts/read", description="Show the telegrams of a smart meter.")
-    parser.add_argument("source", metavar="FILE|PORT|URL", help="a file, /dev/ttyUSB0, socket://host:port, rfc2217://…")
+    parser.add_argument(
+        "source",
+        metavar="FILE|PORT|URL",
+        help="a file (also a diagnostics download), /dev/ttyUSB0, socket://host:port, rfc2217://…",
+    )
     parser.add_argument("--json", action="store_true", help="one line of JSON for each telegram")
     parser.add_argument("--key", type=key, metavar="HEX", help="the encryption key of the meter")
     parser.add_argument("--authentication-key", type=key, metavar="HEX", help="where it is not the usual one")

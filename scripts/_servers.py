@@ -7,14 +7,14 @@ need it are skipped.
 
 from __future__ import annotations  # this script must start on Python 3.11
 
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 import os
 from pathlib import Path
 import re
 import shutil
 import tempfile
 from typing import Any
+
+from _setup import environment, requirements, setup
 
 ROOT = Path(__file__).resolve().parent.parent
 _ESPHOME = ROOT / "tests/servers/esphome.yaml"
@@ -31,24 +31,12 @@ _MOSQUITTO_LIBRARIES = [
 # fmt: on
 
 
-def script(name: str) -> Any:  # noqa: ANN401 (a script without .py has no module that mypy could find)
-    """Load another of the scripts as a module."""
-    loader = SourceFileLoader(f"script_{name}", str(Path(__file__).with_name(name)))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None  # noqa: S101 (it is None only without a loader)
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
 def make(*wanted: str) -> None:
     """Make the servers that are missing, as far as that is possible here; `wanted`: only these."""
-    setup = script("setup")
-    esphome = re.findall(r"esphome==[\d.]+", (ROOT / "pyproject.toml").read_text())
     for name, maker, state in (
         ("ser2net", _ser2net, ""),
         ("ser2net-4.3", _ser2net_of_debian_12, ""),
-        ("esphome", _esphome, repr(esphome) + _ESPHOME.read_text()),
+        ("esphome", _esphome, repr(requirements("esphome")) + _ESPHOME.read_text()),
         ("mosquitto", _mosquitto, ""),
         ("influxdb", _influxdb, ""),
     ):
@@ -61,16 +49,16 @@ def make(*wanted: str) -> None:
         setup.say(f"making {name} for the tests")
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            maker(setup, folder)
+            maker(folder)
         except (RuntimeError, OSError, StopIteration) as error:
             setup.say(f"{name} cannot be had here, so its tests are skipped: {error}")
         else:
             ready.write_text(state)
 
 
-def _ser2net(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
+def _ser2net(folder: Path) -> None:
     """Unpack ser2net and its libraries, and write a program that starts it with them."""
-    apt = _apt(setup, "testing")
+    apt = _apt("testing")
     library = re.search(r"libgensio\d+\S*", setup.run("apt-cache", *apt.options, "depends", "ser2net"))
     if library is None:
         raise RuntimeError("the archive has no ser2net")
@@ -79,9 +67,9 @@ def _ser2net(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no 
     _write_program(folder, "ser2net", f"export GENSIO_LIBRARY_PATH={modules}\n")
 
 
-def _ser2net_of_debian_12(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
+def _ser2net_of_debian_12(folder: Path) -> None:
     """Unpack the older ser2net and what its library depends on: that is one piece and loads everything it knows."""
-    apt = _apt(setup, "bookworm")
+    apt = _apt("bookworm")
     needless = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
     depends = ["depends", "--recurse", *needless, "libgensio4", "libyaml-0-2"]
     libraries = re.findall(r"^lib(?!python[\d.]+-)\S+", setup.run("apt-cache", *apt.options, *depends), re.MULTILINE)
@@ -89,19 +77,19 @@ def _ser2net_of_debian_12(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a 
     _write_program(folder, "ser2net")
 
 
-def _mosquitto(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
+def _mosquitto(folder: Path) -> None:
     """Unpack Mosquitto and its libraries, and write a program that starts it with them."""
-    _apt(setup, "stable").unpack(["mosquitto", *_MOSQUITTO_LIBRARIES], folder)
+    _apt("stable").unpack(["mosquitto", *_MOSQUITTO_LIBRARIES], folder)
     _write_program(folder, "mosquitto")
 
 
-def _influxdb(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
+def _influxdb(folder: Path) -> None:
     """Unpack InfluxDB, which needs no library but C's, and write a program that starts it with that."""
-    _apt(setup, "stable").unpack(["influxdb", "libc6"], folder)
+    _apt("stable").unpack(["influxdb", "libc6"], folder)
     _write_program(folder, "influxd")
 
 
-def _apt(setup: Any, suite: str) -> Any:  # noqa: ANN401 (a script is no module for mypy)
+def _apt(suite: str) -> Any:  # noqa: ANN401 (a script is no module for mypy)
     if not shutil.which("apt-get"):
         raise RuntimeError("there is no apt")
     return setup.Apt(suite)
@@ -118,19 +106,15 @@ def _write_program(folder: Path, name: str, before: str = "") -> None:
     program.chmod(0o755)
 
 
-def _esphome(setup: Any, folder: Path) -> None:  # noqa: ANN401 (a script is no module for mypy)
+def _esphome(folder: Path) -> None:
     """Compile ESPHome's firmware with a serial proxy; of all that is installed for it only the program is kept."""
     if not shutil.which("g++"):
         raise RuntimeError("there is no C++ compiler")
-    os.environ.update(setup.index_environment())
-    uv = setup.find_uv()
     with tempfile.TemporaryDirectory(prefix="esphome-", dir=setup.CACHE) as temporary:
         work = Path(temporary)
-        setup.run(uv, "venv", "--python", ROOT / ".venv/bin/python", work / "venv")
-        group = f"{ROOT / 'pyproject.toml'}:esphome"
-        setup.run(uv, "pip", "install", "--group", group, env={"VIRTUAL_ENV": str(work / "venv")})
+        programs = environment("esphome", work / "venv").parent
         shutil.copy(_ESPHOME, work)
-        path = f"{work / 'venv/bin'}:{os.environ['PATH']}"
-        setup.run(work / "venv/bin/esphome", "compile", work / _ESPHOME.name, env={"PATH": path})
+        path = f"{programs}:{os.environ['PATH']}"
+        setup.run(programs / "esphome", "compile", work / _ESPHOME.name, env={"PATH": path})
         folder.mkdir()
         shutil.copy(next(work.glob(".esphome/build/*/.pioenvs/*/program")), folder)

@@ -8,6 +8,7 @@ from homeassistant.helpers import config_validation as cv
 from . import actions, devices, gap_filling, history_import, joints, late_hours, taking_over
 from .const import DOMAIN, FREED, OPENED, PROBED
 from .coordinator import MeterCoordinator, P1MeterConfigEntry
+from .known import reader_of
 from .load_manager import async_remove_loads, async_start_loads
 from .load_renames import async_follow_renames
 from .store import async_store_of
@@ -86,8 +87,9 @@ async def async_remove_config_entry_device(
     _hass: HomeAssistant, entry: P1MeterConfigEntry, device: dr.DeviceEntry
 ) -> bool:
     """Let a person delete the device of a meter on the M-Bus that is not there any more, and forget it."""
-    role = devices.role_of(entry.entry_id, device)
-    return role is not None and entry.runtime_data.forget(role)
+    role, reader = devices.role_of(entry.entry_id, device), reader_of(entry)
+    # While it is not read nobody knows what is there.
+    return role is not None and reader is not None and reader.forget(role)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> None:

@@ -56,6 +56,7 @@ from .dialogue_fields import (
 )
 from .found import async_description, async_title, meter_id
 from .keys import parse_key, try_keys
+from .known import reader_of
 from .link import ProbePlan, ProbeResult, ProbeVerdict, TransportError, TransportErrorKind, has_line_settings, probe
 from .load_flow import LoadFlow
 from .meter import DecryptionKeys, Reason
@@ -637,9 +638,9 @@ def _key_data(keys: DecryptionKeys | None) -> dict[str, str]:
 
 def _refused_frames(entry: P1MeterConfigEntry) -> Iterable[bytes]:
     """Return the newest encrypted frames that the keys of an entry did not open."""
-    if entry.state is not ConfigEntryState.LOADED:
+    if (reader := reader_of(entry)) is None:
         return []
-    refusals = entry.runtime_data.refusals
+    refusals = reader.refusals
     return [refusal.rejected.data for refusal in refusals if refusal.rejected.reason in {Reason.CIPHER, Reason.KEY}]
 
 

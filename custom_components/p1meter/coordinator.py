@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, deque
 from contextlib import contextmanager
+import errno
 import logging
 import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, override
@@ -25,7 +26,7 @@ from .link import Dialogue, LinkState, Stream, TransportError, TransportErrorKin
 from .memory import Slot, slot_id
 from .meter import Foreign, Reading, Reason, Rejected, Telegram
 from .news import NewsReader
-from .ports import async_moved_port, async_prepare
+from .ports import async_moved_port, async_prepare, async_program_on
 from .redacting import redacted_lines
 from .reporting import Reporter
 from .request_line import GpioRequest, RequestLineError, request_line
@@ -53,6 +54,7 @@ _RESTART_PAUSE: Final = 60
 # How often a port that is gone is looked for elsewhere (s).
 _SEARCH_PAUSE: Final = 30
 _REFUSALS_KEPT: Final = 10
+_LINK_CHANGES_KEPT: Final = 20
 
 LINE_KEYS: Final = (
     "telegrams_accepted",
@@ -76,6 +78,15 @@ class Refusal(NamedTuple):
     rejected: Rejected
 
 
+class LinkChange(NamedTuple):
+    """How it stood with the port from a moment on; of an error also what the system calls it, `OSError EIO`."""
+
+    at: datetime
+    state: LinkState
+    error: TransportErrorKind | None
+    cause: str | None
+
+
 class MeterCoordinator(KeyedCoordinator[Telegram]):
     """One meter. It talks by itself: nothing is polled, and only entities that are due are called."""
 
@@ -86,11 +97,13 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         super().__init__(hass, _LOGGER, entry, store.memory)
         self.readings: Mapping[str, Reading] = {}
         """What the entities show, by slot id."""
+        self.counting_since = dt_util.utcnow()
         self.accepted = 0
         self.refused: Counter[Reason] = Counter()
         self.refusals: deque[Refusal] = deque(maxlen=_REFUSALS_KEPT)
         self.link_state = LinkState.CONNECTING
         self.link_error: TransportError | None = None
+        self.link_changes: deque[LinkChange] = deque(maxlen=_LINK_CHANGES_KEPT)
         self.settings = Settings.of(entry.data, entry.options)
         self.named_after = self.memory.profile
         """What the meter was when the entities were named."""
@@ -113,8 +126,10 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         self._reporter = Reporter(self.settings.reporting)
         self._request = request_line(hass, self.settings.request, self.watch.request_line)
         self._source = self._make_source()
-        self._task: asyncio.Task[None] | None = None
+        # The newest one reads; the others have been told to end.
+        self._readers: list[asyncio.Task[None]] = []
         self._search: asyncio.Task[None] | None = None
+        self._port_user: str | None = None
         self._first: asyncio.Future[None] | None = None
         self._opened: asyncio.Future[TransportError | None] | None = None
         self._next: asyncio.Future[bool] | None = None
@@ -134,6 +149,11 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     def foreign(self) -> Foreign | None:
         """What the port carries while it gives no telegram; None: telegrams, nothing, or nobody knows."""
         return self._source.foreign
+
+    @property
+    def heard(self) -> bytes:
+        """The last bytes since the last telegram, 16 KiB at most; of a meter that is asked, what it says is refused."""
+        return self._source.heard if isinstance(self._source, Stream) else b""
 
     @property
     def readout_duration(self) -> float | None:
@@ -178,7 +198,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     def start(self) -> None:
         """Read the port in the background until the entry is unloaded; the sinks are ready by then."""
         self._heard = self.hass.loop.time()
-        self._task = self._start_reading()
+        self._start_reading()
         self.watch.start()
         self._watch_silence()
         self._due(dt_util.utcnow())
@@ -238,7 +258,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         opened = self._opened
         self._source = self._make_source()
         self._source.ask_now()
-        self._task = self._start_reading()
+        self._start_reading()
         await asyncio.wait([opened], timeout=_OPEN_TIMEOUT)
         if opened.done() and (error := opened.result()) is not None:
             raise self._action_failed(error)
@@ -252,14 +272,15 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     async def async_shutdown(self) -> None:
         """Stop reading: the port is free and nothing is left running. Called when the entry is unloaded."""
         await super().async_shutdown()
+        self._tell_waiting(came=False)
+        if self._readers:
+            self._end_readers()
+            await asyncio.wait(self._readers)
+        # A telegram that came until now has moved them.
         for timer in (self._silence_timer, self._mark_timer):
             if timer is not None:
                 timer.cancel()
         self._silence_timer = self._mark_timer = None
-        self._tell_waiting(came=False)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
         await self.sinks.async_stop()
         self.issues.clear()
         if self.memory.ident is not None:
@@ -328,16 +349,21 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     def _make_source(self) -> Stream | Dialogue:
         return make_source(self.hass, self.settings, self._request, on_items=self._on_items, on_state=self._on_state)
 
-    def _start_reading(self) -> asyncio.Task[None]:
+    def _start_reading(self) -> None:
         """Read in the background; who reads already ends first."""
-        before = self._task
-        if before is not None:
-            before.cancel()
-        return self.config_entry.async_create_background_task(self.hass, self._read(before), f"{DOMAIN} reader")
+        self._end_readers()
+        before = [reader for reader in self._readers if not reader.done()]
+        reader = self.config_entry.async_create_background_task(self.hass, self._read(before), f"{DOMAIN} reader")
+        self._readers = [*before, reader]
 
-    async def _read(self, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
+    def _end_readers(self) -> None:
+        """Tell who reads, or waits for the port, to end."""
+        for reader in self._readers:
+            reader.cancel()
+
+    async def _read(self, before: list[asyncio.Task[None]]) -> None:
+        if before:
+            await asyncio.wait(before)
         await async_prepare(self.hass, self._port)
         while True:
             try:
@@ -354,6 +380,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     @callback
     def _on_state(self, state: LinkState, error: TransportError | None) -> None:
         self.link_state, self.link_error = state, error
+        kind = None if error is None else error.kind
+        self.link_changes.append(LinkChange(dt_util.utcnow(), state, kind, _cause(error)))
         if self._opened is not None and not self._opened.done() and state is not LinkState.CONNECTING:
             self._opened.set_result(error)
         if self._first is not None and not self._first.done():
@@ -364,10 +392,14 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
                 self._first.set_result(None)
         if self._search is not None:
             self._search.cancel()
-            self._search = None
+        self._search = self._port_user = None
         if error is not None and error.kind is TransportErrorKind.MISSING:
             self._search = self.config_entry.async_create_background_task(
                 self.hass, self._search_port(), f"{DOMAIN} port search"
+            )
+        elif error is not None and error.kind is TransportErrorKind.BUSY:
+            self._search = self.config_entry.async_create_background_task(
+                self.hass, self._search_port_user(), f"{DOMAIN} port user search"
             )
 
     async def _search_port(self) -> None:
@@ -377,6 +409,9 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         _LOGGER.info("The port %s is now %s", self._port, moved)
         entry = self.config_entry
         self.hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_PORT: moved})
+
+    async def _search_port_user(self) -> None:
+        self._port_user = await async_program_on(self.hass, self._port)
 
     @callback
     def _on_items(self, items: list[Telegram | Rejected]) -> None:
@@ -536,7 +571,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         if self.hass.loop.time() < self._heard + limit:
             self._watch_silence()
             return
-        self.watch.silent(self.link_error, self.foreign, limit)
+        self.watch.silent(self.link_error, self.foreign, self._port_user, limit)
         # What waits at a sink waits all the same.
         self.sinks.tell(self.issues)
         # Why it is silent may turn out later, or change.
@@ -563,6 +598,14 @@ def _chosen(entry: P1MeterConfigEntry) -> tuple[Any, ...]:
     """Return everything that a person can change of an entry."""
     loads = {load: (subentry.title, subentry.data) for load, subentry in entry.subentries.items()}
     return entry.title, entry.unique_id, entry.data, entry.options, loads
+
+
+def _cause(error: TransportError | None) -> str | None:
+    """Return what the system calls the cause of an error, without its sentence: an address may be in that."""
+    if error is None or (cause := error.__cause__) is None:
+        return None
+    number = errno.errorcode.get(getattr(cause, "errno", None) or 0)
+    return " ".join(filter(None, (type(cause).__name__, number)))
 
 
 def _failure(error: TransportError | TimeoutError) -> str:

@@ -1,6 +1,6 @@
 """Copies the statistics of other integrations' totals into those of ours, hour by hour; theirs stay as they are."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -9,8 +9,9 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 
 from .archive import Problems
-from .archive.series import Gap, Hour, Series, Stretch
-from .history_import import Found, async_why_not, async_write
+from .archive.series import Hour, Series, Stretch
+from .history_import import async_write
+from .history_reading import Found, async_why_not
 from .meter import REGISTERS
 from .recorded import read_metadata, read_rows, sensor_of
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .takeable import Candidate
 
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_AN_HOUR: Final = timedelta(hours=1)
 # What is less comes from sums of floating point numbers.
 _DIGITS: Final = 6
 
@@ -79,11 +79,6 @@ def series_of(key: str, unit: str, rows: Sequence[Row]) -> Series:
         Hour(datetime.fromtimestamp(row.start, UTC), _decimal(row.state), _decimal(growth))
         for row, growth in zip(rows, grown, strict=True)
     ]
-    gaps = [
-        Gap(before.start + _AN_HOUR, after.start)
-        for before, after in pairwise(hours)
-        if after.start - before.start > _AN_HOUR
-    ]
     begins = [0, *(n for n, (before, after) in enumerate(pairwise(rows), 1) if after.state < before.state), len(rows)]
     stretches = [
         Stretch(
@@ -95,7 +90,7 @@ def series_of(key: str, unit: str, rows: Sequence[Row]) -> Series:
         )
         for begin, end in pairwise(begins)
     ]
-    return Series(key, unit, hours, gaps, stretches)
+    return Series(key, unit, hours, stretches)
 
 
 def _decimal(value: float) -> Decimal:

@@ -18,10 +18,10 @@ from .archive import IMPORTS, JOURNALS, Selection, parse_selection
 from .archive.formats import FileName
 from .archive.journal import BEGUN
 from .const import DOMAIN
-from .fields import dropdown, number_box, open_list, tick_list
-from .limits_flow import LimitsFlow
+from .fields import dropdown, number_box, open_list, shortened, tick_list
 from .meter import REGISTERS, Obis
 from .meter.registers import name_for
+from .options_part import OptionsPart
 from .saving import LATEST_FILE_NAME, name_in_paths
 from .sink_settings import (
     CONF_INFLUXDB,
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from homeassistant.core_config import Config
     from homeassistant.helpers.selector import Selector
 
-    from .meter import Telegram
     from .sink_settings import AnySinkSettings
 
 CONF_ENABLED: Final = "enabled"
@@ -89,10 +88,9 @@ _WRONG_ADDRESS: Final = {
     server.NO_SUCH_ADDRESS: ("host", "not_our_address"),
     server.CANNOT_LISTEN: ("port", "port_not_allowed"),
 }
-_LONGEST_LABEL: Final = 80
 
 
-class DataFlow(LimitsFlow):
+class DataFlow(OptionsPart):
     """Asks for what `SinkSettings` holds."""
 
     def __init__(self) -> None:
@@ -409,13 +407,12 @@ class DataFlow(LimitsFlow):
             fields[vol.Required(CONF_OBJECTS, default=[])] = tick_list(options)
         fields[vol.Optional(CONF_PASTED)] = TextSelector(TextSelectorConfig(multiline=True))
         return self._form(
-            step_id="selected", fields=fields, shown=shown, errors=errors, lines=", ".join(map(_short, unread))
+            step_id="selected", fields=fields, shown=shown, errors=errors, lines=", ".join(map(shortened, unread))
         )
 
     async def _async_labels(self) -> dict[str, str]:
         """Return the objects of the newest telegram by code, in order, as a person knows them."""
-        telegram: Telegram | None = None if (meter := self._meter) is None else meter.data
-        if telegram is None:
+        if (telegram := self._telegram) is None:
             return {}
         texts = await async_get_translations(self.hass, self.hass.config.language, "entity", [DOMAIN])
         names: dict[Obis, str] = {}
@@ -428,7 +425,7 @@ class DataFlow(LimitsFlow):
             if text is not None:
                 names.setdefault(reading.obis, text.format_map(register.placeholders))
         return {
-            str(obis): _short(f"{names[obis]} ({obis})" if obis in names else f"{obis} = {', '.join(values)}")
+            str(obis): shortened(f"{names[obis]} ({obis})" if obis in names else f"{obis} = {', '.join(values)}")
             for obis, values in telegram.objects
         }
 
@@ -454,25 +451,6 @@ class DataFlow(LimitsFlow):
     def _keep(self, sink: str, settings: AnySinkSettings | None) -> ConfigFlowResult:
         """Keep what was chosen for a sink; None: it is off."""
         return self._save({sink}, {sink: None if settings is None else to_options(settings)})
-
-    def _form(
-        self,
-        *,
-        step_id: str,
-        fields: Mapping[Any, Selector[Any]],
-        shown: Mapping[str, Any],
-        errors: dict[str, str],
-        last_step: bool = True,
-        **placeholders: str,
-    ) -> ConfigFlowResult:
-        """Show a form with what stands in its fields; `placeholders` go into its texts and errors."""
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(vol.Schema(dict(fields)), shown),
-            errors=errors,
-            description_placeholders=placeholders,
-            last_step=last_step,
-        )
 
 
 def _is_name(text: str) -> bool:
@@ -535,7 +513,3 @@ def _as_sent(codes: Iterable[str], sent: Iterable[str]) -> list[str]:
         selection = Selection({Obis.parse(code)})
         spelled |= dict.fromkeys([one for one in sent if selection.allows(Obis.parse(one))] or [code])
     return list(spelled)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"

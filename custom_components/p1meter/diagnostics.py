@@ -5,17 +5,20 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
+from homeassistant.util import dt as dt_util
 
 from .const import CONF_ADDRESS, CONF_AUTHENTICATION_KEY, CONF_KEY
 from .coordinator import LINE_KEYS, P1MeterConfigEntry
+from .link.transport import scheme_of
 from .load_settings import LOAD_ENTITIES, SITE_ENTITIES
 from .meter import REGISTERS, Reading, Telegram
-from .redacting import redacted, redacted_lines
+from .redacting import redacted, redacted_lines, redacted_telegram
 from .sink_settings import SinkSettings
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
+    from .coordinator import MeterCoordinator
     from .load_manager import LoadManager
     from .memory import Memory
     from .settings import Settings
@@ -31,6 +34,8 @@ _ENTRY_TO_REDACT: Final = {
 _SINKS_TO_REDACT: Final = {
     *("database", "folder", "host", "organisation", "password", "path", "prefix", "token", "url", "user")
 }
+# Of what was heard since the last telegram (bytes): two or three of those.
+_HEARD_SHOWN: Final = 2048
 _PRIVATE_KEYS: Final = ("equipment_id", "ean", "message", "logical_device_name")
 
 
@@ -40,14 +45,8 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
     telegram: Telegram | None = coordinator.data
     return {
         "entry": async_redact_data(entry.as_dict(), _ENTRY_TO_REDACT | _SINKS_TO_REDACT),
-        "link": {
-            "state": coordinator.link_state,
-            "error": None if coordinator.link_error is None else coordinator.link_error.kind,
-            "available": coordinator.last_update_success,
-            "foreign": coordinator.foreign,
-            "readout_duration": coordinator.readout_duration,
-            "readouts_skipped": coordinator.skipped,
-        },
+        "now": dt_util.utcnow().isoformat(),
+        "link": _link(coordinator),
         "settings": _settings(coordinator.settings),
         "key": {
             "known": coordinator.settings.keys is not None,
@@ -66,7 +65,7 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
             }
             for refusal in coordinator.refusals
         ],
-        "meter": _meter(coordinator.memory),
+        "meter": {**_meter(coordinator.memory), "another_answers": coordinator.stranger is not None},
         "loads": None if coordinator.loads is None else _loads(coordinator.loads),
         "sinks": _sinks(entry),
         "shown": {slot: _value(reading) for slot, reading in coordinator.readings.items()},
@@ -77,8 +76,37 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: P1Mete
             "time": None if telegram.time is None else telegram.time.isoformat(),
             "checksum": telegram.checksum,
             "size": len(telegram.raw),
-            "text": redacted_lines(telegram.raw),
+            # With a checksum of its own: scripts/read takes this download and reads it.
+            "text": redacted_telegram(telegram),
         },
+    }
+
+
+def _link(coordinator: MeterCoordinator) -> dict[str, Any]:
+    """Return how it stands and stood with the port; its name stays out."""
+    return {
+        "scheme": scheme_of(coordinator.settings.port) or "device",
+        "state": coordinator.link_state,
+        "error": None if coordinator.link_error is None else coordinator.link_error.kind,
+        "available": coordinator.last_update_success,
+        "silent_after": round(coordinator.silent_after, 1),
+        "foreign": coordinator.foreign,
+        "heard": {
+            "size": len(coordinator.heard),
+            "text": redacted_lines(coordinator.heard[-_HEARD_SHOWN:]),
+        },
+        "counting_since": coordinator.counting_since.isoformat(),
+        "changes": [
+            {
+                "at": change.at.isoformat(),
+                "state": change.state,
+                "error": change.error,
+                "cause": change.cause,
+            }
+            for change in coordinator.link_changes
+        ],
+        "readout_duration": coordinator.readout_duration,
+        "readouts_skipped": coordinator.skipped,
     }
 
 

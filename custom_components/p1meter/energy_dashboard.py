@@ -11,13 +11,13 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util.unit_conversion import EnergyConverter
 
 from .const import CONF_PROFILE, DOMAIN, SUBENTRY_LOAD
+from .known import reader_of
 from .load_settings import load_config
 from .roles import ELECTRICITY
 
@@ -314,10 +314,9 @@ def _has_two_tariffs(entry: P1MeterConfigEntry) -> bool:
     """Return whether two tariffs are all there is, and worth two sources."""
     if entry.data[CONF_PROFILE] not in _PROFILES_WITH_TWO_TARIFFS:
         return False
-    if entry.state is not ConfigEntryState.LOADED:
+    if (reader := reader_of(entry)) is None:
         return True
-    readings = entry.runtime_data.readings
-    further = (readings.get(f"{ELECTRICITY}_import_tariff_{number}") for number in (3, 4))
+    further = (reader.readings.get(f"{ELECTRICITY}_import_tariff_{number}") for number in (3, 4))
     return not any(reading is not None and reading.value for reading in further)
 
 

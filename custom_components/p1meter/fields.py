@@ -1,6 +1,6 @@
 """Fields that more than one dialog has: a number in a box, one or several of some words."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from homeassistant.helpers.selector import (
     NumberSelector,
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from homeassistant.helpers.selector import SelectOptionDict
+
+_LONGEST_LABEL: Final = 80
 
 
 def number_box(least: float, most: float, *, step: float = 1, unit: str | None = None) -> NumberSelector:
@@ -41,6 +43,11 @@ def tick_list(options: list[str] | list[SelectOptionDict], translation_key: str 
     if translation_key is not None:
         config["translation_key"] = translation_key
     return SelectSelector(config)
+
+
+def shortened(text: str) -> str:
+    """Return a text so long as it fits on a line of a list."""
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
 
 
 def _select(options: Iterable[str], translation_key: str, mode: SelectSelectorMode) -> SelectSelector:

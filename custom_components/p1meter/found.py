@@ -11,9 +11,11 @@ from .roles import Roles, kind_and_number
 from .words import async_words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from homeassistant.core import HomeAssistant
 
-    from .meter import Telegram
+    from .meter import Profile, Telegram
 
 # So many of the last digits of a meter's number tell two of a kind apart.
 _DIGITS_SHOWN = 4
@@ -33,7 +35,8 @@ async def async_title(hass: HomeAssistant, telegram: Telegram) -> str:
     name = describe(telegram.ident).name or words["unknown"]
     taken = {entry.title for entry in hass.config_entries.async_entries(DOMAIN)}
     names = [name]
-    if (own := meter_id(telegram)) is not None:
+    # Nothing else of what a meter calls its number has a place in a name.
+    if own := "".join(filter(str.isalnum, meter_id(telegram) or "")):
         names.append(f"{name} {own[-_DIGITS_SHOWN:]}")
     names += [f"{name} {number}" for number in range(2, len(taken) + 3)]
     return next(title for title in names if title not in taken)
@@ -43,17 +46,21 @@ async def async_description(hass: HomeAssistant, telegram: Telegram) -> dict[str
     """Return the pieces of the sentence that says what was found."""
     meters = await async_words(hass, "meter")
     systems = await async_words(hass, "system")
-    profile = telegram.profile
     roles = Roles({}).assign(telegram.mbus.values(), dt_util.utcnow())
     devices = []
     for kind, number in sorted(map(kind_and_number, roles.values())):
         devices.append(meters[kind] if number == 1 else f"{meters[kind]} {number}")
     return {
         "meter": describe(telegram.ident).name or meters["unknown"],
-        "system": systems.get(f"{profile.name}-{(profile.country or '').lower()}") or systems[profile.name],
+        "system": system_name(telegram.profile, systems),
         "devices": ", ".join(devices) or meters["none"],
         "count": str(_number_of_values(telegram)),
     }
+
+
+def system_name(profile: Profile, systems: Mapping[str, str]) -> str:
+    """Return what a kind of meter is called, `Netherlands DSMR 5`; `systems` are the words for it."""
+    return systems.get(f"{profile.name}-{(profile.country or '').lower()}") or systems[profile.name]
 
 
 def _number_of_values(telegram: Telegram) -> int:

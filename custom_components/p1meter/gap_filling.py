@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from homeassistant.components.recorder.models import StatisticData
 from homeassistant.components.recorder.statistics import async_import_statistics
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
@@ -18,13 +17,15 @@ from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_SPREAD_GAPS
-from .gaps import HOUR, carried_on, find, is_flat, of_cost, rewritten
+from .gaps import carried_on, find, is_flat, of_cost, rewritten
+from .joint import HOUR
 from .memory import Filled
 from .meter import REGISTERS
 from .recorded import (
     async_after_each_run,
     async_until_written,
     costs_of,
+    data_of,
     in_unit_of,
     read_metadata,
     read_rows,
@@ -58,10 +59,10 @@ _HOUR: Final = timedelta(hours=1)
 def async_keep(hass: HomeAssistant, entry: ConfigEntry, store: MeterStore) -> None:
     """Go through with what was chosen, and spread new gaps if the person wants it, until unloading."""
     keeper = _Keeper(hass, entry, store)
-    async_after_each_run(hass, entry, "gaps", keeper.is_waiting, keeper.async_apply)
+    async_after_each_run(hass, entry, store, "gaps", is_waiting=keeper.is_waiting, apply=keeper.async_apply)
 
 
-class Found(NamedTuple):
+class FoundGaps(NamedTuple):
     """What was found in the statistics.
 
     Attributes:
@@ -73,7 +74,7 @@ class Found(NamedTuple):
     newest: dict[str, datetime]
 
 
-async def async_find(hass: HomeAssistant, entry_id: str, memory: Memory, since: Mapping[str, datetime]) -> Found:
+async def async_find(hass: HomeAssistant, entry_id: str, memory: Memory, since: Mapping[str, datetime]) -> FoundGaps:
     """Return the gaps in which something grew, and that are as they came.
 
     Args:
@@ -82,7 +83,7 @@ async def async_find(hass: HomeAssistant, entry_id: str, memory: Memory, since: 
         memory: of the meter.
         since: the totals that are looked at, by slot id, and from when on.
     """
-    found = Found([], {})
+    found = FoundGaps([], {})
     known = {(filled.slot, filled.gap.before) for filled in memory.filled}
     for slot, begin in since.items():
         if (entity := total_of(hass, entry_id, slot)) is None:
@@ -189,18 +190,15 @@ class _Keeper:
     async def async_apply(self) -> None:
         """Spread the gaps that are over, and go through with what was chosen before."""
         store = self._store
-        async with store.statistics:
-            # It tells of new rows while it is still writing them.
-            await async_until_written(self._hass)
-            chosen: list[Filled] = []
-            if self._begin is not None and self._is_next_hour():
-                now = self._looked = dt_util.utcnow()
-                since = dict.fromkeys(totals(store.memory), now - _LOOKED_BACK - _LONGEST)
-                found = await async_find(self._hass, self._entry_id, store.memory, since | self._newest)
-                self._newest |= found.newest
-                earliest = max(self._begin, now - _LOOKED_BACK).timestamp()
-                chosen = [filled._replace(spread=True) for filled in found.gaps if filled.gap.end > earliest]
-            await _async_change(self._hass, self._entry_id, store, chosen)
+        chosen: list[Filled] = []
+        if self._begin is not None and self._is_next_hour():
+            now = self._looked = dt_util.utcnow()
+            since = dict.fromkeys(totals(store.memory), now - _LOOKED_BACK - _LONGEST)
+            found = await async_find(self._hass, self._entry_id, store.memory, since | self._newest)
+            self._newest |= found.newest
+            earliest = max(self._begin, now - _LOOKED_BACK).timestamp()
+            chosen = [filled._replace(spread=True) for filled in found.gaps if filled.gap.end > earliest]
+        await _async_change(self._hass, self._entry_id, store, chosen)
 
     def _is_next_hour(self) -> bool:
         """Whether the recorder may have made rows of hours since the last look."""
@@ -317,7 +315,7 @@ async def _async_write_rows(hass: HomeAssistant, entity_id: str, gap: Gap, unit:
     if plan is None:
         return False
     if plan.rows:
-        async_import_statistics(hass, plan.metadata, [_data(row) for row in plan.rows])
+        async_import_statistics(hass, plan.metadata, [data_of(row) for row in plan.rows])
     return True
 
 
@@ -327,7 +325,7 @@ async def _async_is_untouched(hass: HomeAssistant, entry_id: str, filled: Filled
         return True
     plan = await get_instance(hass).async_add_executor_job(_plan_rest, hass, entity.entity_id, filled.gap)
     if plan is not None and plan.rows:
-        async_import_statistics(hass, plan.metadata, [_data(row) for row in plan.rows])
+        async_import_statistics(hass, plan.metadata, [data_of(row) for row in plan.rows])
         await async_until_written(hass)
     return plan is None
 
@@ -354,10 +352,3 @@ def _plan_rest(hass: HomeAssistant, entity_id: str, gap: Gap) -> _Plan | None:
         return None
     hours = read_rows(hass, metadata, dt_util.utc_from_timestamp(gap.before), "hour")
     return None if is_flat(hours, gap) else _Plan(metadata, carried_on(hours, gap))
-
-
-def _data(row: Row) -> StatisticData:
-    data = StatisticData(start=dt_util.utc_from_timestamp(row.start), state=row.state, sum=row.sum)
-    if row.last_reset is not None:
-        data["last_reset"] = dt_util.utc_from_timestamp(row.last_reset)
-    return data

@@ -8,13 +8,10 @@ Pure: no clock, nothing of Home Assistant.
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from .joint import PERIOD, Row
+from .joint import HOUR, PERIOD, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-HOUR = 3600
-"""Seconds that one row of the long-term statistics covers."""
 
 # Half of the last digit that meters send: what is less comes from rounding.
 _LEAST = 0.0005

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.core import callback
 from homeassistant.helpers.selector import BooleanSelector, SelectOptionDict, Selector
 from homeassistant.util import dt as dt_util
@@ -12,8 +11,7 @@ from .const import CONF_SPREAD_GAPS
 from .fields import tick_list
 from .gap_filling import LISTED, async_choose, async_find, totals
 from .history_labels import name_of, number, span
-from .known import reader_of
-from .take_over_flow import TakeOverFlow
+from .options_part import OptionsPart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
 
     from .memory import Filled, Memory
-    from .store import MeterStore
 
 CONF_GAPS: Final = "gaps"
 CONF_SPREAD_NEW: Final = "spread_new"
@@ -30,7 +27,7 @@ CONF_SPREAD_NEW: Final = "spread_new"
 _MOST_LISTED: Final = 100
 
 
-class GapsFlow(TakeOverFlow):
+class GapsFlow(OptionsPart):
     """Spreads what was used in a gap over its hours, and takes that back."""
 
     def __init__(self) -> None:
@@ -39,7 +36,7 @@ class GapsFlow(TakeOverFlow):
 
     async def async_step_gaps(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the gaps of the last year; those that are ticked are spread evenly."""
-        store = self._store_of_past()
+        store = self._store_of_past
         if store is None:
             return self.async_abort(reason="past_not_at_hand")
         since = self.config_entry.options.get(CONF_SPREAD_GAPS)
@@ -71,12 +68,6 @@ class GapsFlow(TakeOverFlow):
             data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), shown),
             last_step=True,
         )
-
-    @callback
-    def _store_of_past(self) -> MeterStore | None:
-        """Return what is known of the meter; None: it is not set up, or nothing is recorded here."""
-        reader = reader_of(self.config_entry)
-        return None if reader is None or RECORDER not in self.hass.config.components else reader.store
 
     async def _async_gaps(self, memory: Memory) -> dict[str, list[Filled]]:
         """Return the gaps, the newest first, those of several totals together; what stands for each in the dialog."""

@@ -1,4 +1,4 @@
-"""Brings files of the past, and what a meter remembers, into the recorder's long-term statistics.
+"""Brings files of the past, and what a meter remembers, into the recorder's long-term statistics, once they are read.
 
 What becomes of each hour is worked out in `merging.py`. All of one register is written at once, or nothing of it. Where
 rows that the recorder has are to be shifted too, the store knows of it first (`memory.Seam`): it is completed when Home
@@ -13,57 +13,36 @@ import logging
 from math import isnan
 from typing import TYPE_CHECKING, Final, Literal
 
-from homeassistant.components.recorder.entity_options import is_entity_recorded
 from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
 from homeassistant.components.recorder.statistics import async_import_statistics
-from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
-from .archive import collect, open_history, readings_of
 from .gap_filling import async_give_way, spread_hours
-from .memory import slot_id
-from .merging import (
-    HOUR,
-    Booked,
-    Ours,
-    Seam,
-    hours_of,
-    is_same,
-    merge,
-    met,
-    one_after_the_other,
-    preview,
-    settle,
-    sum_of,
-)
-from .meter import REGISTERS
-from .meter.electricity import TOTALS
-from .meter.history import rows as history_rows
+from .history_reading import factor_of
+from .joint import HOUR
+from .merging import Booked, Ours, Seam, hours_of, is_same, merge, met, preview, settle
 from .recorded import (
     async_after_each_run,
     async_until_written,
-    in_unit_of,
     metadata_of,
     read_metadata,
     read_rows,
     sensor_of,
+    unit_shown,
 )
-from .roles import ELECTRICITY, is_of
-from .sensor import unit_and_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.helpers import entity_registry as er
 
-    from .archive import History, HistoryFile, Problems, Series
-    from .archive.past import Dated, HistoryKind
-    from .coordinator import MeterCoordinator, P1MeterConfigEntry
+    from .archive import Series
+    from .coordinator import P1MeterConfigEntry
+    from .history_reading import Found
     from .merging import Merge, Past, Piece, Summary
     from .store import MeterStore
 
@@ -73,45 +52,6 @@ _LOGGER = logging.getLogger(__name__)
 _AT_ONCE: Final = 10_000
 # The recorder has summed up by then what is over.
 _SUMMED_UP_AFTER: Final = timedelta(minutes=10)
-# Progress is told in steps of so much.
-_STEP: Final = 0.01
-
-type WhyNot = Literal["no_sensor", "disabled", "not_recorded", "unit"]
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A register of a file that is not imported.
-
-    Attributes:
-        key: the register as the file has it: `1:gas`, `export_tariff_1`.
-        why: `no_sensor` (this meter has none for it), `disabled` (it has, but it is disabled), `not_recorded` (the
-            recorder was told to leave it out) or `unit` (the recorder counts it in something else).
-        slot: the sensor's slot; None where there is none.
-        series: what the file says of it.
-    """
-
-    key: str
-    why: WhyNot
-    slot: str | None
-    series: Series
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What files, or the memory of a meter, say of our sensors.
-
-    Attributes:
-        kind: of the first file; None: the memory of the meter.
-        series: by slot id (`electricity_import_tariff_1`), in the order of the file.
-        left_out: the registers that are not imported.
-        problems: what could not be used of the files.
-    """
-
-    kind: HistoryKind | None
-    series: Mapping[str, Series]
-    left_out: Sequence[LeftOut]
-    problems: Problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,72 +102,9 @@ class NotWrittenError(HomeAssistantError):
 def async_keep(hass: HomeAssistant, entry: ConfigEntry, store: MeterStore) -> None:
     """Complete the seams in the store, now and whenever the recorder has summed up, until unloading."""
     keeper = _Keeper(hass, entry.entry_id, store)
-    async_after_each_run(hass, entry, "seams", lambda: bool(store.memory.seams), keeper.async_apply)
-
-
-async def async_read(
-    hass: HomeAssistant,
-    entry: P1MeterConfigEntry,
-    paths: Sequence[Path],
-    *,
-    columns: Sequence[str] = (),
-    on_progress: Callable[[float], None] | None = None,
-) -> Found:
-    """Read files of the past, in the executor; nothing is written. To cancel it ends the reading too.
-
-    Args:
-        hass: where the recorder runs.
-        entry: the meter, loaded.
-        paths: the files; together they are one history.
-        columns: see `open_history`.
-        on_progress: is told, in the event loop, how much was read, from 0 to 1.
-
-    Raises:
-        FileError: a file cannot be read; `path` says which.
-        HistoryError: a file is no history, or not whole; `file` says which of several. `columns_needed`: call again.
-    """
-    meter = entry.runtime_data
-    channels = {} if meter.data is None else {one.channel: one.role for one in meter.data.mbus.values()}
-    zone, country, now = dt_util.get_default_time_zone(), hass.config.country, dt_util.utcnow()
-
-    def tell(progress: float) -> None:
-        if on_progress is not None:
-            hass.loop.call_soon_threadsafe(on_progress, progress)
-
-    def read(file: HistoryFile) -> tuple[History, _Meters]:
-        meters = _Meters()
-
-        def values() -> Iterator[Dated]:
-            told = 0.0
-            for one in file.values():
-                if file.progress >= told + _STEP:
-                    told = file.progress
-                    tell(told)
-                meters.note(one)
-                yield one
-
-        history = collect(values(), problems=file.problems, until=now)
-        tell(1.0)
-        return history, meters
-
-    opened = partial(open_history, *paths, zone=zone, country=country, columns=columns, channels=channels)
-    file = await hass.async_add_executor_job(opened)
-    try:
-        history, meters = await hass.async_add_executor_job(read, file)
-    finally:
-        file.stop()
-    return await _found(hass, meter, file.kind, history, meters)
-
-
-async def async_read_meter(hass: HomeAssistant, entry: P1MeterConfigEntry) -> Found:
-    """Take what the meter itself remembers of past months out of its newest telegram; without any, nothing is found.
-
-    A month is one reading: what has grown in it is in its last hour.
-    """
-    meter = entry.runtime_data
-    values = [] if meter.data is None else list(readings_of(history_rows(meter.data)))
-    history = collect(values, until=dt_util.utcnow())
-    return await _found(hass, meter, None, history, _Meters())
+    async_after_each_run(
+        hass, entry, store, "seams", is_waiting=lambda: bool(store.memory.seams), apply=keeper.async_settle
+    )
 
 
 async def async_preview(hass: HomeAssistant, entry: P1MeterConfigEntry, found: Found) -> list[RegisterPreview]:
@@ -236,6 +113,7 @@ async def async_preview(hass: HomeAssistant, entry: P1MeterConfigEntry, found: F
     store = entry.runtime_data.store
     keeper = _Keeper(hass, entry.entry_id, store)
     async with store.statistics:
+        await async_until_written(hass)
         await keeper.async_settle()
         for slot, series in found.series.items():
             if (register := keeper.register(slot)) is None:
@@ -273,11 +151,12 @@ async def async_write(
     whole = sum(len(series.rows) for series in found.series.values())
     done = 0
     async with store.statistics:
+        await async_until_written(hass)
         await keeper.async_settle()
         for slot, series in found.series.items():
             register = keeper.register(slot)
             metadata = None if register is None else await keeper.async_in_recorder(register.metadata)
-            if register is None or metadata is None or (factor := _factor(metadata, series)) is None:
+            if register is None or metadata is None or (factor := factor_of(metadata, series)) is None:
                 continue
             total = RegisterResult(slot, register.entity_id, 0, 0, 0, 0)
             async with async_give_way(hass, entry.entry_id, store, slot):
@@ -298,101 +177,6 @@ async def async_write(
                         on_progress(done / whole)
             results.append(total)
     return results
-
-
-class _Meters:
-    """Which meters the values of a file are of."""
-
-    def __init__(self) -> None:
-        self._ids: dict[str, set[str]] = {}
-
-    def note(self, one: Dated) -> None:
-        """Take note of a value."""
-        if one.meter:
-            self._ids.setdefault(one.key, set()).add(one.meter)
-
-    def ids(self, key: str) -> set[str]:
-        """Return the equipment ids of the meters that have sent a register."""
-        return self._ids.get(key, set())
-
-
-async def _found(
-    hass: HomeAssistant, meter: MeterCoordinator, kind: HistoryKind | None, history: History, meters: _Meters
-) -> Found:
-    """Find the sensors of what was read."""
-    entry_id = meter.config_entry.entry_id
-    found: dict[str, Series] = {}
-    left_out: list[LeftOut] = []
-    by_slot: dict[str, list[Series]] = {}
-    for key, series in history.series.items():
-        slot = _slot_of(meter, key, meters)
-        if slot is None:
-            left_out.append(LeftOut(key, "no_sensor", None, series))
-        else:
-            by_slot.setdefault(slot, []).append(series)
-    for total, parts in TOTALS.items():
-        slots = [slot for part in parts if (slot := slot_id(ELECTRICITY, part)) in by_slot]
-        total_slot = slot_id(ELECTRICITY, total)
-        if total_slot not in by_slot and len(slots) > 1 and sensor_of(hass, entry_id, total_slot) is not None:
-            by_slot[total_slot] = [sum_of(total, [by_slot[slot][0] for slot in slots])]
-    for slot, all_series in by_slot.items():
-        series, *others = sorted(all_series, key=lambda one: one.rows[0].start)
-        for other in others:
-            joined = one_after_the_other(series, other)
-            if joined is None:
-                # The one that goes on is ours.
-                ended, series = sorted((series, other), key=lambda one: one.rows[-1].start)
-                left_out.append(LeftOut(ended.key, "no_sensor", None, ended))
-            else:
-                series = joined
-        why = await async_why_not(hass, entry_id, slot, series)
-        if why is None:
-            found[slot] = series
-        else:
-            left_out.append(LeftOut(series.key, why, slot, series))
-    return Found(kind, found, left_out, history.problems)
-
-
-def _slot_of(meter: MeterCoordinator, key: str, meters: _Meters) -> str | None:
-    """Return the slot of a register of a file; None: this meter has no such device, or several."""
-    channel, _, register = key.rpartition(":")
-    kind = REGISTERS[register].device
-    if kind == ELECTRICITY:
-        return slot_id(ELECTRICITY, register)
-    roles = [role for role in meter.memory.ids if is_of(kind, role)]
-    by_id = [role for role in roles if meter.memory.ids[role] in meters.ids(key)]
-    by_channel = [
-        slot.role
-        for slot_name, reading in meter.readings.items()
-        if (slot := meter.memory.slots.get(slot_name)) is not None
-        and slot.role in roles
-        and str(reading.channel) == channel
-    ]
-    role = next(iter(by_id or (roles if len(roles) == 1 else by_channel)), None)
-    return None if role is None else slot_id(role, register)
-
-
-async def async_why_not(hass: HomeAssistant, entry_id: str, slot: str, series: Series) -> WhyNot | None:
-    """Return why a register cannot be imported; None: it can."""
-    entity = sensor_of(hass, entry_id, slot)
-    if entity is None:
-        return "no_sensor"
-    if entity.disabled:
-        return "disabled"
-    if not is_entity_recorded(hass, entity.entity_id):
-        return "not_recorded"
-    register = _Register(hass, entity, is_waiting=False, made_up=frozenset())
-    metadata = await get_instance(hass).async_add_executor_job(register.metadata)
-    return "unit" if _factor(metadata, series) is None else None
-
-
-def _factor(metadata: StatisticMetaData, series: Series) -> float | None:
-    """Return what one of a file is in the unit of the statistics; None: it is of another kind."""
-    unit, factor = unit_and_factor(series.unit)
-    try:
-        return in_unit_of(metadata, float(factor), unit)
-    except HomeAssistantError:
-        return None
 
 
 def _batches(series: Series, factor: float) -> list[tuple[Past, ...]]:
@@ -429,9 +213,7 @@ class _Register:
         self.made_up = made_up
         self._hass = hass
         self._is_waiting = is_waiting
-        state = hass.states.get(entity.entity_id)
-        shown = None if state is None else state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
-        self._unit = shown or entity.unit_of_measurement
+        self._unit = unit_shown(hass, entity)
 
     def metadata(self) -> StatisticMetaData:
         """Return what the statistics say of themselves, or will. Reads the database."""
@@ -452,7 +234,7 @@ class _Register:
     def preview(self, series: Series) -> tuple[str | None, Summary] | None:
         """Return the unit of the statistics, and what importing would do. Reads the database."""
         metadata = self.metadata()
-        factor = _factor(metadata, series)
+        factor = factor_of(metadata, series)
         if factor is None:
             return None
         return metadata["unit_of_measurement"], preview(hours_of(series, factor), self.ours(), factor)
@@ -512,15 +294,11 @@ class _Keeper:
         self._entry_id = entry_id
         self._store = store
 
-    async def async_apply(self) -> None:
-        """Complete what can be completed by now."""
-        async with self._store.statistics:
-            await self.async_settle()
-
     async def async_settle(self) -> None:
-        """The same, for who holds the statistics. What the recorder has yet to make a row for stays in the store."""
-        # The recorder tells of new rows while it is still writing them.
-        await async_until_written(self._hass)
+        """Complete what can be completed by now. What the recorder has yet to make a row for stays in the store.
+
+        Call it with the lock of the statistics, when the recorder has written what it was told.
+        """
         memory = self._store.memory
         for seam in list(memory.seams):
             register = self.register(seam.slot)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, override
 
 from homeassistant.components.file_upload import process_uploaded_file
-from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -26,13 +25,15 @@ from .archive import IMPORTS, JOURNALS, FileError, HistoryError, Selection, colu
 from .archive.formats import FileName, sml3_pairs
 from .archive.past.lines import STAMP, full_code
 from .const import DOMAIN
-from .data_flow import DataFlow
 from .fields import tick_list
-from .history_import import async_preview, async_read, async_read_meter, async_write
+from .history_import import async_preview, async_write
+from .history_reading import async_read, async_read_meter
 from .import_words import Words, plain, size_of
 from .known import async_memory
 from .meter import REGISTERS, history
 from .meter.registers import name_for
+from .options_part import OptionsPart
+from .sink_settings import SinkSettings
 from .words import async_words
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
     from homeassistant.config_entries import ConfigFlowResult
 
-    from .history_import import Found, RegisterPreview, RegisterResult
+    from .history_import import RegisterPreview, RegisterResult
+    from .history_reading import Found
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ class _Past(NamedTuple):
     previews: list[RegisterPreview]
 
 
-class ImportFlow(DataFlow):
+class ImportFlow(OptionsPart):
     """Brings files of the past into the recorder's statistics."""
 
     _reading: asyncio.Task[_Past]
@@ -98,9 +100,9 @@ class ImportFlow(DataFlow):
 
     async def async_step_import(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show where the past can come from, if not from files alone."""
-        if self._meter is None or RECORDER not in self.hass.config.components:
+        if self._store_of_past is None:
             return self.async_abort(reason="past_not_at_hand")
-        telegram = self._meter.data
+        telegram = self._telegram
         if telegram is not None and any(readings_of(history.rows(telegram))):
             return self.async_show_menu(step_id="import", menu_options=["import_files", "import_meter"])
         return await self.async_step_import_files()
@@ -263,10 +265,10 @@ class ImportFlow(DataFlow):
 
     def _usual_columns(self, count: int) -> tuple[str, ...]:
         """Return the columns that our journal writes of this meter; if that is another number, those of everything."""
-        telegram = None if self._meter is None else self._meter.data
-        if telegram is None:
+        if (telegram := self._telegram) is None:
             return (STAMP,)
-        chosen = columns_of(telegram, Selection(self._sinks.selected).allows)
+        selected = SinkSettings.of(self.config_entry.options).selected
+        chosen = columns_of(telegram, Selection(selected).allows)
         everything = columns_of(telegram, lambda _: True)
         return everything if len(chosen) != count == len(everything) else chosen
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from .archive import Problems
     from .archive.past import Problem
-    from .history_import import Found, LeftOut, RegisterPreview, RegisterResult
+    from .history_import import RegisterPreview, RegisterResult
+    from .history_reading import Found, LeftOut
 
 _AN_HOUR: Final = timedelta(hours=1)
 # What was told of is enough to find the rest.

@@ -23,6 +23,7 @@ ISSUE_CLOCK: Final = "clock_drift"
 ISSUE_CLOCK_UNSET: Final = "clock_unset"
 ISSUE_ENCRYPTION_UNSUPPORTED: Final = "encryption_unsupported"
 ISSUE_NO_ANSWER: Final = "no_answer"
+ISSUE_PORT_BUSY_BY: Final = "silent_port_busy_by"
 ISSUE_RECONNECT: Final = "ready_for_reconnection"
 
 # Why a port cannot be read, where a person can do something about it that the general text does not say.
@@ -55,6 +56,7 @@ ISSUES: Final = frozenset(
         ISSUE_METER_REPLACED,
         ISSUE_NO_ANSWER,
         ISSUE_NO_TELEGRAMS,
+        ISSUE_PORT_BUSY_BY,
         ISSUE_RECONNECT,
         *_SILENT_BY_ERROR.values(),
         *(f"foreign_{kind}" for kind in Foreign),
@@ -132,15 +134,18 @@ class Issues:
         return issue_id(f"{kind}_{about}" if about else kind, self._entry.entry_id)
 
 
-def silent_because(error: TransportError | None, foreign: Foreign | None, *, asked: bool) -> str:
+def silent_because(error: TransportError | None, foreign: Foreign | None, port_user: str | None, *, asked: bool) -> str:
     """Return the repair that says why no telegram comes.
 
     Args:
         error: what is wrong with the port; None: it is open.
         foreign: what it carries instead of telegrams, if that was recognised.
+        port_user: the program that has the port, if it is known.
         asked: whether the meter has to be asked.
     """
     general = ISSUE_NO_ANSWER if asked else ISSUE_NO_TELEGRAMS
     if error is not None:
+        if error.kind is TransportErrorKind.BUSY and port_user is not None:
+            return ISSUE_PORT_BUSY_BY
         return _SILENT_BY_ERROR.get(error.kind, general)
     return general if foreign is None else f"foreign_{foreign}"

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 PERIOD = 300
 """Seconds that one row of the short-term statistics covers."""
+HOUR = 3600
+"""Seconds that one row of the long-term statistics covers."""
 
-_HOUR = 3600
 # Below this share of what it was, the recorder takes a total for one that began again at zero.
 _BEGAN_AGAIN = 0.9
 # Of a kWh, a m³ or a unit of money: what is less comes from sums of floating point numbers.
@@ -159,7 +160,7 @@ def growth(periods: Sequence[Row], hours: Sequence[Row], start: float) -> float 
             return row.sum - before.sum
     last = 0.0
     for row in hours:
-        if row.start == start // _HOUR * _HOUR:
+        if row.start == start // HOUR * HOUR:
             return row.sum - last
         last = row.sum
     return None

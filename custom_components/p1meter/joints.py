@@ -53,7 +53,7 @@ _LONGEST_PAUSE: Final = timedelta(days=30)
 def async_keep(hass: HomeAssistant, entry: ConfigEntry, store: MeterStore) -> None:
     """Take the joints in the store out of the statistics, now and whenever there are new ones, until unloading."""
     keeper = _Keeper(hass, entry.entry_id, store)
-    async_after_each_run(hass, entry, "joints", keeper.is_waiting, keeper.async_apply)
+    async_after_each_run(hass, entry, store, "joints", is_waiting=keeper.is_waiting, apply=keeper.async_apply)
 
 
 async def async_choose(hass: HomeAssistant, store: MeterStore, chosen: Mapping[Replacement, bool]) -> None:
@@ -119,22 +119,18 @@ class _Keeper:
     async def async_apply(self) -> None:
         """Take out what is summed up by now. A joint is settled when it is seen to be out, five minutes later."""
         memory = self._store.memory
-        # Two at the same time would both find the step, and take it out twice.
-        async with self._store.statistics:
-            # It tells of new rows while it is still writing them.
-            await async_until_written(self._hass)
-            await _async_go_through(self._hass, self._store)
-            by_slot: dict[str, list[Joint]] = {}
-            for joint in memory.joints:
-                by_slot.setdefault(joint.slot, []).append(joint)
-            settled: dict[Joint, Replacement | None] = {}
-            for slot, joints in by_slot.items():
-                settled |= await self._apply(slot, joints)
-            await async_until_written(self._hass)
-            if settled:
-                memory.joints = [joint for joint in memory.joints if joint not in settled]
-                memory.keep_replacements(kept for kept in settled.values() if kept is not None)
-                self._store.async_save_soon()
+        await _async_go_through(self._hass, self._store)
+        by_slot: dict[str, list[Joint]] = {}
+        for joint in memory.joints:
+            by_slot.setdefault(joint.slot, []).append(joint)
+        settled: dict[Joint, Replacement | None] = {}
+        for slot, joints in by_slot.items():
+            settled |= await self._apply(slot, joints)
+        await async_until_written(self._hass)
+        if settled:
+            memory.joints = [joint for joint in memory.joints if joint not in settled]
+            memory.keep_replacements(kept for kept in settled.values() if kept is not None)
+            self._store.async_save_soon()
 
     async def _apply(self, slot: str, joints: Sequence[Joint]) -> dict[Joint, Replacement | None]:
         """Take the joints of one total out; return those that are settled, and what was taken out for them."""

@@ -7,9 +7,9 @@ from homeassistant.helpers.selector import SelectOptionDict
 import probatio as vol
 
 from .fields import tick_list
-from .gaps_flow import GapsFlow
 from .history_labels import moment, name_of, number
 from .joints import async_choose
+from .options_part import OptionsPart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONF_REPLACED: Final = "replaced"
 
 
-class JointsFlow(GapsFlow):
+class JointsFlow(OptionsPart):
     """Shows where the readings of one meter end and those of the next begin, and has that counted, or not."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class JointsFlow(GapsFlow):
 
     async def async_step_joints(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the meters that were replaced; what is not ticked is counted as use."""
-        store = self._store_of_past()
+        store = self._store_of_past
         if store is None:
             return self.async_abort(reason="past_not_at_hand")
         memory = store.memory

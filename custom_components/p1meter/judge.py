@@ -89,11 +89,6 @@ class Judge:
         # The totals of the electricity meter that are in it.
         self._counting: dict[str, None] = {}
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether the newest telegram is of the electricity meter that we know."""
-        return self._suspect is None
-
     def knows(self, telegram: Telegram) -> bool:
         """Return whether a telegram is of the meter that we know, as far as it tells; it is not judged by that."""
         reading = telegram.readings.get("equipment_id")

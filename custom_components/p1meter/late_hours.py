@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
 from homeassistant.components.recorder.statistics import async_import_statistics, get_last_short_term_statistics
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -21,6 +20,7 @@ from .recorded import (
     async_after_each_run,
     async_until_written,
     costs_of,
+    data_of,
     in_unit_of,
     read_metadata,
     read_rows,
@@ -32,6 +32,7 @@ from .sensor import unit_and_factor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from homeassistant.components.recorder.models import StatisticMetaData
     from homeassistant.config_entries import ConfigEntry
 
     from .memory import LateValue
@@ -46,7 +47,9 @@ _HOUR: Final = timedelta(hours=1)
 def async_keep(hass: HomeAssistant, entry: ConfigEntry, store: MeterStore) -> None:
     """Put hours right that are in the store, now and whenever the recorder has summed up, until unloading."""
     keeper = _Keeper(hass, entry.entry_id, store)
-    async_after_each_run(hass, entry, "late hours", lambda: bool(store.memory.late), keeper.async_apply)
+    async_after_each_run(
+        hass, entry, store, "late hours", is_waiting=lambda: bool(store.memory.late), apply=keeper.async_apply
+    )
 
 
 class _History(NamedTuple):
@@ -76,17 +79,14 @@ class _Keeper:
     async def async_apply(self) -> None:
         """Write what can be written by now. An hour is forgotten when it is seen to be right, five minutes later."""
         memory = self._store.memory
-        async with self._store.statistics:
-            # It tells of new rows while it is still writing them.
-            await async_until_written(self._hass)
-            by_slot: dict[str, list[LateValue]] = {}
-            for late in memory.late:
-                by_slot.setdefault(late.slot, []).append(late)
-            # The step between two meters is taken out first: the sums will change by it.
-            for joint in memory.joints:
-                by_slot.pop(joint.slot, None)
-            settled = [late for slot, all_late in by_slot.items() for late in await self._apply(slot, all_late)]
-            await async_until_written(self._hass)
+        by_slot: dict[str, list[LateValue]] = {}
+        for late in memory.late:
+            by_slot.setdefault(late.slot, []).append(late)
+        # The step between two meters is taken out first: the sums will change by it.
+        for joint in memory.joints:
+            by_slot.pop(joint.slot, None)
+        settled = [late for slot, all_late in by_slot.items() for late in await self._apply(slot, all_late)]
+        await async_until_written(self._hass)
         if settled:
             memory.late = [late for late in memory.late if late not in settled]
             self._store.async_save_soon()
@@ -143,12 +143,8 @@ class _Keeper:
         row = put_right(history.rows, end, state.value, history.summed_up, state.last_reset)
         if isinstance(row, Fate):
             return row
-        start = dt_util.utc_from_timestamp(row.start)
-        data = StatisticData(start=start, state=row.state, sum=row.sum)
-        if row.last_reset is not None:
-            data["last_reset"] = dt_util.utc_from_timestamp(row.last_reset)
         _LOGGER.debug("%s had reached %s by %s", history.metadata["statistic_id"], row.state, end)
-        async_import_statistics(self._hass, history.metadata, [data])
+        async_import_statistics(self._hass, history.metadata, [data_of(row)])
         return None
 
 

@@ -10,7 +10,7 @@ from .fields import number_box, open_list
 from .known import async_memory
 from .load_settings import SiteConfig, meter_fuse, site_config, usual_limits
 from .memory import slot_id
-from .registers_flow import RegistersFlow
+from .options_part import OptionsPart
 from .roles import ELECTRICITY
 from .sampling import fuse
 from .words import async_words
@@ -38,7 +38,7 @@ _WINDOW: Final = open_list(["900", "3600"], "demand_window")
 _PRICE: Final = EntitySelector(EntitySelectorConfig(filter={"domain": ["sensor", "input_number", "number"]}))
 
 
-class LimitsFlow(RegistersFlow):
+class LimitsFlow(OptionsPart):
     """Asks for what `SiteConfig` holds."""
 
     def __init__(self) -> None:
@@ -160,13 +160,10 @@ class LimitsFlow(RegistersFlow):
     async def _async_sends_phases(self) -> bool:
         """Return whether the meter says what flows in a phase, or was never read: then nobody knows."""
         slots = (await async_memory(self.hass, self.config_entry)).slots
-        return not slots or any(
-            slot_id(ELECTRICITY, key) in slots for key in ("current_l1", "power_import_l1", "power_l1")
-        )
+        return not slots or any(slot_id(ELECTRICITY, key) in slots for key in _OF_PHASES)
 
     async def _async_fuse(self) -> str:
         """Return a sentence about the fuse that the meter names."""
         words = await async_words(self.hass, "meter_fuse")
-        telegram = None if (meter := self._meter) is None else meter.data
-        amps = None if telegram is None else meter_fuse(fuse(telegram))
+        amps = None if (telegram := self._telegram) is None else meter_fuse(fuse(telegram))
         return words["unknown"] if amps is None else words["known"].format(current=f"{amps:g}")

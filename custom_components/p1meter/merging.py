@@ -6,19 +6,16 @@ a gap of the recorder is taken out of the first row after it, which has all of i
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .archive.series import Gap, Hour, Series, Stretch
+from .archive.series import Hour, Series, Stretch
+from .joint import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-HOUR: Final = 3600
-"""Seconds."""
 
 # What is less comes from sums of floating point numbers.
 _TINY: Final = 1e-6
@@ -335,7 +332,7 @@ def sum_of(key: str, tariffs: Sequence[Series]) -> Series:
     stretches = [
         Stretch(run[0].start, run[-1].start, run[0].state or _ZERO, run[-1].state or _ZERO, len(run)) for run in runs
     ]
-    return Series(key, tariffs[0].unit, rows, _gaps(rows), stretches)
+    return Series(key, tariffs[0].unit, rows, stretches)
 
 
 def one_after_the_other(earlier: Series, later: Series) -> Series | None:
@@ -347,7 +344,7 @@ def one_after_the_other(earlier: Series, later: Series) -> Series | None:
     if rows and rows[-1].start > later.rows[0].start:
         return None
     rows += later.rows
-    return Series(earlier.key, earlier.unit, rows, _gaps(rows), [*earlier.stretches, *later.stretches])
+    return Series(earlier.key, earlier.unit, rows, [*earlier.stretches, *later.stretches])
 
 
 class _Line(NamedTuple):
@@ -526,15 +523,6 @@ def _speeds(hours: Iterable[Past]) -> Iterator[float]:
     for before, hour in pairwise(hours):
         since = before.start if hour.state is not None else hour.start - HOUR
         yield hour.grown * HOUR / (hour.start - since)
-
-
-def _gaps(rows: Iterable[Hour]) -> list[Gap]:
-    an_hour = timedelta(seconds=HOUR)
-    return [
-        Gap(before.start + an_hour, after.start)
-        for before, after in pairwise(rows)
-        if after.start - before.start > an_hour
-    ]
 
 
 def is_same(row: Booked, other: Booked) -> bool:

@@ -27,6 +27,7 @@ from .const import (
     CONF_REQUEST_CHIP,
     CONF_REQUEST_LINE,
 )
+from .data_flow import DataFlow
 from .demand import AVERAGE_PEAK
 from .dialogue_fields import (
     CONF_DIALOGUE,
@@ -38,9 +39,12 @@ from .dialogue_fields import (
 )
 from .energy_dashboard import EnergyDashboardError, async_apply, async_proposal, async_sources
 from .fields import dropdown, number_box
+from .history_flow import HistoryFlow
 from .known import async_memory
+from .limits_flow import LimitsFlow
 from .link import has_line_settings
 from .pins import CONF_PIN, async_pins, chip_and_line, pin_of
+from .registers_flow import RegistersFlow
 from .reporting_flow import ReportingFlow
 from .words import async_words
 
@@ -77,7 +81,7 @@ _CONNECTION_KEYS: Final = frozenset(
 _OPTICAL_KEYS: Final = frozenset({CONF_INTERVAL, CONF_OFFSET, CONF_HISTORY, *DIALOGUE_KEYS})
 
 
-class P1MeterOptionsFlow(ReportingFlow):
+class P1MeterOptionsFlow(RegistersFlow, LimitsFlow, DataFlow, HistoryFlow, ReportingFlow):
     """Offers what can be chosen for a meter; what stays as it is by default is not kept."""
 
     def __init__(self) -> None:

@@ -4,12 +4,17 @@ Everything that begins with `read` reads the database: only in the recorder's ex
 """
 
 from math import nan
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.components.recorder.history import get_significant_states
-from homeassistant.components.recorder.models import StatisticMeanType
-from homeassistant.components.recorder.statistics import get_metadata, statistics_during_period
+from homeassistant.components.recorder.models import StatisticData, StatisticMeanType
+from homeassistant.components.recorder.statistics import (
+    STATISTIC_UNIT_TO_UNIT_CONVERTER,
+    UNIT_CLASS_TO_UNIT_CONVERTER,
+    get_metadata,
+    statistics_during_period,
+)
 from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.components.sensor import ATTR_LAST_RESET
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, EVENT_RECORDER_5MIN_STATISTICS_GENERATED, Platform
@@ -18,12 +23,6 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
-from homeassistant.util.unit_conversion import (
-    DurationConverter,
-    EnergyConverter,
-    ReactiveEnergyConverter,
-    VolumeConverter,
-)
 
 from .const import DOMAIN
 from .joint import Recorded, Row
@@ -35,17 +34,16 @@ if TYPE_CHECKING:
     from homeassistant.components.recorder.models import StatisticMetaData
     from homeassistant.config_entries import ConfigEntry
 
-_CONVERTERS: Final = {
-    converter.UNIT_CLASS: converter
-    for converter in (DurationConverter, EnergyConverter, ReactiveEnergyConverter, VolumeConverter)
-}
+    from .store import MeterStore
 
 
 @callback
 def async_after_each_run(
     hass: HomeAssistant,
     entry: ConfigEntry,
+    store: MeterStore,
     name: str,
+    *,
     is_waiting: Callable[[], bool],
     apply: Callable[[], Coroutine[None, None, None]],
 ) -> None:
@@ -54,6 +52,7 @@ def async_after_each_run(
     Args:
         hass: where the recorder runs, or does not.
         entry: whose statistics these are.
+        store: of the meter; the statistics are held while it is done.
         name: what the task is called.
         is_waiting: says whether there is anything to be done.
         apply: does it.
@@ -61,10 +60,17 @@ def async_after_each_run(
     if RECORDER not in hass.config.components:
         return
 
+    async def run() -> None:
+        # Two at the same time would both find what is to be changed, and change it twice.
+        async with store.statistics:
+            # It tells of new rows while it is still writing them.
+            await async_until_written(hass)
+            await apply()
+
     @callback
     def look(_event: Event | None = None) -> None:
         if is_waiting():
-            entry.async_create_background_task(hass, apply(), f"{DOMAIN} {name}")
+            entry.async_create_background_task(hass, run(), f"{DOMAIN} {name}")
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_RECORDER_5MIN_STATISTICS_GENERATED, look))
     look()
@@ -88,13 +94,14 @@ def read_metadata(hass: HomeAssistant, entity_id: str) -> StatisticMetaData | No
 
 def metadata_of(entity_id: str, unit: str | None) -> StatisticMetaData:
     """Return what the statistics of a total will say of themselves that has none yet, as the recorder would."""
+    converter = STATISTIC_UNIT_TO_UNIT_CONVERTER.get(unit)
     return {
         "mean_type": StatisticMeanType.NONE,
         "has_sum": True,
         "name": None,
         "source": RECORDER,
         "statistic_id": entity_id,
-        "unit_class": next((name for name, one in _CONVERTERS.items() if unit in one.VALID_UNITS), None),
+        "unit_class": None if converter is None else converter.UNIT_CLASS,
         "unit_of_measurement": unit,
     }
 
@@ -136,6 +143,14 @@ def read_rows(
     ]
 
 
+def data_of(row: Row) -> StatisticData:
+    """Return a row as the recorder takes it."""
+    data = StatisticData(start=dt_util.utc_from_timestamp(row.start), state=row.state, sum=row.sum)
+    if row.last_reset is not None:
+        data["last_reset"] = dt_util.utc_from_timestamp(row.last_reset)
+    return data
+
+
 def read_states(hass: HomeAssistant, metadata: StatisticMetaData, since: datetime) -> list[Recorded]:
     """Return the numbers that an entity has shown, from the one that held at `since` on."""
     entity_id = metadata["statistic_id"]
@@ -153,7 +168,7 @@ def in_unit_of(metadata: StatisticMetaData, value: float, unit: str | None) -> f
     Raises:
         HomeAssistantError: its own unit is of another kind.
     """
-    converter = _CONVERTERS.get(metadata["unit_class"] or "")
+    converter = UNIT_CLASS_TO_UNIT_CONVERTER.get(metadata["unit_class"])
     wanted = metadata["unit_of_measurement"]
     return value if unit == wanted or converter is None else converter.convert(value, unit, wanted)
 
@@ -164,6 +179,14 @@ def sensor_of(hass: HomeAssistant, entry_id: str, slot: str) -> er.RegistryEntry
     registry = er.async_get(hass)
     entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{entry_id}_{slot}")
     return None if entity_id is None else registry.async_get(entity_id)
+
+
+@callback
+def unit_shown(hass: HomeAssistant, entity: er.RegistryEntry) -> str | None:
+    """Return the unit in which a sensor shows its values, or did."""
+    state = hass.states.get(entity.entity_id)
+    shown: str | None = None if state is None else state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
+    return shown or entity.unit_of_measurement
 
 
 @callback

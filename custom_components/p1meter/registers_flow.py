@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.sensor import CONF_STATE_CLASS, SensorDeviceClass, SensorStateClass
 from homeassistant.components.sensor.const import DEVICE_CLASS_STATE_CLASSES, DEVICE_CLASS_UNITS
-from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
 from homeassistant.const import CONF_CODE, CONF_DEVICE_CLASS, CONF_NAME, CONF_UNIT_OF_MEASUREMENT
 from homeassistant.helpers.selector import (
     SelectOptionDict,
@@ -18,20 +17,21 @@ from homeassistant.helpers.selector import (
 import probatio as vol
 
 from .const import CONF_REGISTERS
-from .fields import dropdown, number_box, open_list
-from .known import async_memory, reader_of
+from .fields import dropdown, number_box, open_list, shortened
+from .known import async_memory
 from .meter import REGISTERS, Obis
 from .meter.codes import code as code_of_text
 from .meter.values import number_with_unit, unit_of
+from .options_part import OptionsPart
 from .own import OwnRegister, Pasted, find, first_number, kind_of, new_id, parse_notation, translate
 from .roles import ELECTRICITY
 from .sensor import unit_and_factor
 from .words import async_words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from .coordinator import MeterCoordinator
+    from homeassistant.config_entries import ConfigFlowResult
 
 CONF_INDEX: Final = "index"
 CONF_KIND: Final = "kind"
@@ -61,13 +61,13 @@ _UNITS: Final = (
     *("kWh", "Wh", "MWh", "MJ", "GJ", "kW", "W", "V", "A", "Hz", "kvarh", "varh", "kvar", "var", "kVA", "VA"),
     *("m³", "L", "m³/h", "L/h", "°C", "s", "min", "h", "%"),
 )
-_LONGEST_LABEL: Final = 80
 
 
-class RegistersFlow(OptionsFlow):
+class RegistersFlow(OptionsPart):
     """Adds, changes and removes registers of a person's own."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._seen: dict[str, str] = {}
         self._changed: OwnRegister | None = None
         self._code = Obis(None, None, 0, 0)
@@ -240,8 +240,7 @@ class RegistersFlow(OptionsFlow):
     async def async_step_register_paste(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the table of an older program."""
         if user_input is not None:
-            meter = self._meter
-            self._pasted = translate(user_input[CONF_TABLE], self._registers, None if meter is None else meter.data)
+            self._pasted = translate(user_input[CONF_TABLE], self._registers, self._telegram)
             return await self.async_step_register_pasted()
         return self.async_show_form(
             step_id="register_paste",
@@ -278,16 +277,9 @@ class RegistersFlow(OptionsFlow):
     def _registers(self) -> list[OwnRegister]:
         return [OwnRegister.from_json(kept) for kept in self.config_entry.options.get(CONF_REGISTERS, ())]
 
-    @property
-    def _meter(self) -> MeterCoordinator | None:
-        """Who reads the meter, while it is read."""
-        return reader_of(self.config_entry)
-
     def _values(self, code: Obis) -> Sequence[str]:
         """Return what stands under a code at the moment, nothing where that is not known."""
-        if (meter := self._meter) is None or meter.data is None:
-            return ()
-        return find(code, meter.data.objects) or ()
+        return () if (telegram := self._telegram) is None else find(code, telegram.objects) or ()
 
     def _value(self) -> str:
         """Return the value that the draft is about, "" where it is not known."""
@@ -350,14 +342,8 @@ class RegistersFlow(OptionsFlow):
     def _save_registers(self, registers: Iterable[OwnRegister]) -> ConfigFlowResult:
         return self._save({CONF_REGISTERS}, {CONF_REGISTERS: [one.to_json() for one in registers] or None})
 
-    def _save(self, keys: Collection[str], chosen: Mapping[str, Any]) -> ConfigFlowResult:
-        """Keep what was chosen in place of these options; None is what is there by default."""
-        kept = {key: value for key, value in self.config_entry.options.items() if key not in keys}
-        return self.async_create_entry(data=kept | {key: value for key, value in chosen.items() if value is not None})
-
 
 def _label(value: str) -> str:
     """Return a value as a person reads it: `12.3 kWh` for `00012.3*kWh`."""
     number, unit = number_with_unit(value)
-    text = value if number is None or unit is None else f"{number} {unit}"
-    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
+    return shortened(value if number is None or unit is None else f"{number} {unit}")

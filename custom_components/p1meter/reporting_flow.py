@@ -7,7 +7,7 @@ import probatio as vol
 
 from .const import CONF_NUMBERS, CONF_REPORTING
 from .fields import number_box, open_list
-from .history_flow import HistoryFlow
+from .options_part import OptionsPart
 from .reporting import BALANCED, Numbers, Policy
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _BOXES: Final = {
 }
 
 
-class ReportingFlow(HistoryFlow):
+class ReportingFlow(OptionsPart):
     """Asks which changes are worth a row of the database."""
 
     async def async_step_reporting(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

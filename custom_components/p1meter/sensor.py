@@ -327,7 +327,10 @@ class OwnSensor(ReadingSensor):
         self._attr_device_info = DeviceInfo(identifiers=identifiers(coordinator.config_entry.entry_id, ELECTRICITY))
         self._register = register
         self._attr_name = register.name
-        if register.device_class is not None:
+        if register.device_class is None:
+            # For an icon: its name is the person's.
+            self._attr_translation_key = "own_register"
+        else:
             self._attr_device_class = SensorDeviceClass(register.device_class)
         if register.state_class is not None:
             self._attr_state_class = SensorStateClass(register.state_class)

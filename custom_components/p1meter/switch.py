@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PARALLEL_UPDATES = 0
 
-_LOAD = SwitchEntityDescription(key="switch", name=None)
+_LOAD = SwitchEntityDescription(key="switch", translation_key="load", name=None)
 _CONTROL = SwitchEntityDescription(key="control", translation_key="loads_control")
 
 

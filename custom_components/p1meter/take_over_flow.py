@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers.selector import SelectOptionDict
 import probatio as vol
 
@@ -11,8 +10,7 @@ from .copying import async_copy
 from .fields import open_list, tick_list
 from .history_import import NotWrittenError
 from .history_labels import moment
-from .import_flow import ImportFlow
-from .known import reader_of
+from .options_part import OptionsPart
 from .takeable import async_offer
 from .taking_over import async_give_back, async_needs_port, async_take_over, names
 from .words import async_words
@@ -31,7 +29,7 @@ _PLACES: Final = "places"
 _COPY: Final = "copy"
 
 
-class TakeOverFlow(ImportFlow):
+class TakeOverFlow(OptionsPart):
     """Offers to put our entities in the place of those of another integration, and to give the places back."""
 
     def __init__(self) -> None:
@@ -42,7 +40,7 @@ class TakeOverFlow(ImportFlow):
 
     async def async_take_over_before(self, then: Callable[[], Awaitable[ConfigFlowResult]]) -> ConfigFlowResult:
         """Offer it right after the meter was added, if there is anything, and go on with `then`."""
-        if self.config_entry.state is ConfigEntryState.LOADED:
+        if self._meter is not None:
             self._offer = await async_offer(self.hass, self.config_entry)
             if self._offer.candidates:
                 self._then = then
@@ -51,9 +49,9 @@ class TakeOverFlow(ImportFlow):
 
     async def async_step_take_over(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Go to what can be done: take over, or undo it."""
-        if (reader := reader_of(self.config_entry)) is None:
+        if (meter := self._meter) is None:
             return self.async_abort(reason="take_over_not_read")
-        if reader.memory.held:
+        if meter.memory.held:
             return self.async_show_menu(step_id="take_over", menu_options=["take_over_choose", "take_over_undo"])
         return await self.async_step_take_over_choose()
 
@@ -127,7 +125,7 @@ class TakeOverFlow(ImportFlow):
     async def async_step_take_over_undo(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what undoing means, and do it."""
         entry = self.config_entry
-        if (reader := reader_of(entry)) is None:
+        if (meter := self._meter) is None:
             return self.async_abort(reason="take_over_not_read")
         if user_input is not None:
             failed = await async_give_back(self.hass, entry)
@@ -137,7 +135,7 @@ class TakeOverFlow(ImportFlow):
                     description_placeholders={"entities": names(self.hass, entry, failed)},
                 )
             return self.async_abort(reason="given_back")
-        memory = reader.memory
+        memory = meter.memory
         words = await async_words(self.hass, "take_over")
         needs_port = await async_needs_port(self.hass, entry, memory.switched_off)
         return self.async_show_form(

@@ -10,19 +10,11 @@ store before: a stop of Home Assistant in between is made good for when the mete
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
 import logging
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
-from homeassistant.components.recorder.db_schema import StatisticsShortTerm
-from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
-from homeassistant.components.recorder.statistics import (
-    async_import_statistics,
-    get_last_short_term_statistics,
-    get_last_statistics,
-    statistics_during_period,
-)
+from homeassistant.components.recorder.statistics import STATISTIC_UNIT_TO_UNIT_CONVERTER
 from homeassistant.components.sensor import DOMAIN as SENSOR
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.const import ATTR_RESTORED, ATTR_UNIT_OF_MEASUREMENT, CONF_PORT
@@ -30,30 +22,20 @@ from homeassistant.core import Event, EventStateChangedData, HomeAssistant, call
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity import entity_sources
 from homeassistant.helpers.event import async_track_state_change_event
-from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
-from homeassistant.util.unit_conversion import (
-    ElectricCurrentConverter,
-    ElectricPotentialConverter,
-    EnergyConverter,
-    PowerConverter,
-    VolumeConverter,
-)
 
 from .const import DOMAIN
+from .continuing import async_continue, async_resume
 from .energy_dashboard import EnergyDashboardError, async_follow
-from .joint import PERIOD, Row
 from .load_renames import async_rename
 from .memory import Takeover
-from .pairs import continued
 from .ports import async_same_port, port_of
-from .recorded import async_until_written, read_metadata, read_rows, sensor_of
+from .recorded import sensor_of
 from .takeable import ESPHOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from homeassistant.components.recorder.statistics import StatisticsRow
     from homeassistant.config_entries import ConfigEntry
 
     from .coordinator import P1MeterConfigEntry
@@ -68,18 +50,6 @@ _ASIDE: Final = "_aside"
 _PATIENCE: Final = 10
 # Seconds. Home Assistant saves its registry within three minutes while it starts, otherwise within seconds.
 _UNTIL_SAVED: Final = 300
-# How much of our own statistics is looked at to find what both have.
-_OVERLAP: Final = timedelta(days=1)
-_HOUR: Final = 3600
-_OF_TOTALS: Final[set[Literal["last_reset", "max", "mean", "min", "state", "sum"]]] = {"state", "sum"}
-# What may stand in another unit in what a person made.
-_CONVERTERS: Final = (
-    ElectricCurrentConverter,
-    ElectricPotentialConverter,
-    EnergyConverter,
-    PowerConverter,
-    VolumeConverter,
-)
 
 
 # --- taking places ----------------------------------------------------------------------------------------------------
@@ -316,7 +286,7 @@ async def _async_change_places(
     given_back: dict[str, er.RegistryEntry] = {}
     async with store.statistics:
         if wanted and RECORDER in hass.config.components:
-            await _async_join_statistics(hass, entry, wanted)
+            await async_continue(hass, _pairs(hass, entry, wanted))
         for taken in known:
             try:
                 if taken.stage == "wanted":
@@ -331,8 +301,21 @@ async def _async_change_places(
         if given_back and RECORDER in hass.config.components:
             registered = er.async_get(hass).entities
             back = [ours.entity_id for ours in given_back.values() if ours.entity_id in registered]
-            await _async_resume_statistics(hass, back)
+            await async_resume(hass, back)
     return failed, replaced, given_back
+
+
+@callback
+def _pairs(hass: HomeAssistant, entry: ConfigEntry, wanted: Iterable[Takeover]) -> list[tuple[str, str]]:
+    """Return the ids of the other entity and of ours, where ours is not in its place already."""
+    registry = er.async_get(hass)
+    pairs = []
+    for taken in wanted:
+        place = registry.async_get(taken.place)
+        ours = sensor_of(hass, entry.entry_id, taken.slot)
+        if ours is not None and (place is None or place.entity_id != ours.entity_id):
+            pairs.append((taken.place if place is None else place.entity_id, ours.entity_id))
+    return pairs
 
 
 @callback
@@ -536,7 +519,8 @@ def _exchange_unique_ids(registry: er.EntityRegistry, new: str, ours: str, uniqu
 
 def _is_convertible(unit: str | None, wanted: str | None) -> bool:
     """Whether Home Assistant can show in another unit what is measured in this one."""
-    return unit != wanted and any({unit, wanted} <= converter.VALID_UNITS for converter in _CONVERTERS)
+    converter = None if unit is None else STATISTIC_UNIT_TO_UNIT_CONVERTER.get(unit)
+    return unit != wanted and converter is not None and wanted in converter.VALID_UNITS
 
 
 @callback
@@ -547,130 +531,3 @@ def _show_in(registry: er.EntityRegistry, entity_id: str, unit: str | None) -> N
     if unit is not None:
         options[ATTR_UNIT_OF_MEASUREMENT] = unit
     registry.async_update_entity_options(entity_id, SENSOR, options or None)
-
-
-# --- their statistics -------------------------------------------------------------------------------------------------
-
-
-async def _async_join_statistics(hass: HomeAssistant, entry: ConfigEntry, wanted: Iterable[Takeover]) -> None:
-    """Let the statistics of the others go on with what only ours have counted since."""
-    recorder = get_instance(hass)
-    registry = er.async_get(hass)
-    pairs = []
-    for taken in wanted:
-        place = registry.async_get(taken.place)
-        ours = sensor_of(hass, entry.entry_id, taken.slot)
-        if ours is not None and (place is None or place.entity_id != ours.entity_id):
-            pairs.append((taken.place if place is None else place.entity_id, ours.entity_id))
-    await _async_write(hass, await recorder.async_add_executor_job(_read_continuations, hass, pairs))
-
-
-async def _async_resume_statistics(hass: HomeAssistant, entity_ids: Iterable[str]) -> None:
-    """Let statistics to which nothing was added for a time go on where they ended."""
-    await _async_write(hass, await get_instance(hass).async_add_executor_job(_read_resumptions, hass, entity_ids))
-
-
-type _Continuation = tuple[StatisticMetaData, list[StatisticData], list[StatisticData]]
-
-
-async def _async_write(hass: HomeAssistant, continuations: Iterable[_Continuation]) -> None:
-    for metadata, hours, periods in continuations:
-        if hours:
-            async_import_statistics(hass, metadata, hours)
-        if periods:
-            get_instance(hass).async_import_statistics(metadata, periods, StatisticsShortTerm)
-    if hass.is_running:
-        await async_until_written(hass)
-
-
-def _read_resumptions(hass: HomeAssistant, entity_ids: Iterable[str]) -> list[_Continuation]:
-    """Return what statistics need for the recorder to go on with them. Reads the database."""
-    found: list[_Continuation] = []
-    for entity_id in entity_ids:
-        metadata = read_metadata(hass, entity_id)
-        if metadata is None or not metadata["has_sum"]:
-            continue
-        last_hour, last_period = _last_hour_and_period(hass, entity_id)
-        if last_hour is not None and last_period is None:
-            found.append((metadata, [], _data([_last_period_of(last_hour)])))
-    return found
-
-
-def _read_continuations(hass: HomeAssistant, pairs: Iterable[tuple[str, str]]) -> list[_Continuation]:
-    """Return what the statistics of each first one are to go on with. Reads the database."""
-    return [found for old, ours in pairs if (found := _read_continuation(hass, old, ours)) is not None]
-
-
-def _read_continuation(hass: HomeAssistant, old: str, ours: str) -> _Continuation | None:
-    metadata, our_metadata = read_metadata(hass, old), read_metadata(hass, ours)
-    if metadata is None:
-        return None
-    if not metadata["has_sum"]:
-        return None if our_metadata is None else (metadata, _means(hass, metadata, our_metadata), [])
-    last_hour, last_period = _last_hour_and_period(hass, old)
-    if last_hour is None:
-        return None
-    hours: list[Row] = []
-    periods: list[Row] = []
-    if our_metadata is not None:
-        in_their_unit = StatisticMetaData(
-            **{
-                **our_metadata,
-                "unit_class": metadata["unit_class"],
-                "unit_of_measurement": metadata["unit_of_measurement"],
-            }
-        )
-        since = dt_util.utc_from_timestamp(last_hour.start) - _OVERLAP
-        hours = continued(last_hour, read_rows(hass, in_their_unit, since, "hour"))
-        periods = continued(last_period or last_hour, read_rows(hass, in_their_unit, since, "5minute"))
-    if last_period is None and not periods:
-        periods = [_last_period_of(hours[-1] if hours else last_hour)]
-    return metadata, _data(hours), _data(periods)
-
-
-def _last_hour_and_period(hass: HomeAssistant, statistic_id: str) -> tuple[Row | None, Row | None]:
-    hours = get_last_statistics(hass, 1, statistic_id, False, _OF_TOTALS)  # noqa: FBT003 (its own signature)
-    periods = get_last_short_term_statistics(hass, 1, statistic_id, False, _OF_TOTALS)  # noqa: FBT003 (its own signature)
-    return _last_row(hours.get(statistic_id)), _last_row(periods.get(statistic_id))
-
-
-def _last_period_of(hour: Row) -> Row:
-    """Return the last five minutes of an hour.
-
-    The recorder goes on from the newest row of these; without any it would begin at zero again.
-    """
-    return hour._replace(start=hour.start + _HOUR - PERIOD)
-
-
-def _last_row(rows: list[StatisticsRow] | None) -> Row | None:
-    if not rows or (state := rows[0].get("state")) is None or (total := rows[0].get("sum")) is None:
-        return None
-    return Row(rows[0]["start"], state, total)
-
-
-def _data(rows: Iterable[Row]) -> list[StatisticData]:
-    return [StatisticData(start=dt_util.utc_from_timestamp(row.start), state=row.state, sum=row.sum) for row in rows]
-
-
-def _means(hass: HomeAssistant, metadata: StatisticMetaData, ours: StatisticMetaData) -> list[StatisticData]:
-    """Return the hours that only ours has, of what is no total."""
-    last = get_last_statistics(hass, 1, metadata["statistic_id"], False, {"mean"}).get(metadata["statistic_id"])  # noqa: FBT003 (its own signature)
-    if not last:
-        return []
-    unit_class, unit = metadata["unit_class"], metadata["unit_of_measurement"]
-    rows = statistics_during_period(
-        hass,
-        dt_util.utc_from_timestamp(last[0]["end"]),
-        None,
-        {ours["statistic_id"]},
-        "hour",
-        {unit_class: unit} if unit_class and unit else None,
-        {"mean", "min", "max"},
-    )
-    return [
-        StatisticData(start=dt_util.utc_from_timestamp(row["start"]), mean=mean, min=least, max=most)
-        for row in rows.get(ours["statistic_id"], ())
-        if (mean := row.get("mean")) is not None
-        and (least := row.get("min")) is not None
-        and (most := row.get("max")) is not None
-    ]

@@ -99,12 +99,15 @@ class Watch:
         return self._unsupported >= _UNSUPPORTED_IN_A_ROW
 
     @callback
-    def silent(self, error: TransportError | None, foreign: Foreign | None, limit: float) -> None:
+    def silent(
+        self, error: TransportError | None, foreign: Foreign | None, port_user: str | None, limit: float
+    ) -> None:
         """Say once that no telegram comes, and why, each time that the reason changes.
 
         Args:
             error: what is wrong with the port; None: it is open.
             foreign: what it carries instead of telegrams, if that was recognised.
+            port_user: the program that has the port, if it is known.
             limit: how long it is silent, in seconds.
         """
         if self.key.record.wrong or self.key.is_doubtful(self._hass.loop.time()):
@@ -113,7 +116,7 @@ class Watch:
         elif self.is_unsupported:
             why = ISSUE_ENCRYPTION_UNSUPPORTED
         else:
-            why = self._told_request or silent_because(error, foreign, asked=self._asked)
+            why = self._told_request or silent_because(error, foreign, port_user, asked=self._asked)
         if why == self._told_silent:
             return
         if self._told_silent is None:
@@ -123,8 +126,12 @@ class Watch:
         else:
             self._issues.hide(self._told_silent)
         self._told_silent = why
-        if why:
+        if not why:
+            return
+        if port_user is None:
             self._issues.show(why, port=self._port)
+        else:
+            self._issues.show(why, port=self._port, program=port_user)
 
     @callback
     def speaks_again(self) -> None:

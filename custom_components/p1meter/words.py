@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def async_words(hass: HomeAssistant, group: str) -> dict[str, str]:
-    """Return translated words that go into a sentence, by key: `meter`, `system` or `source`."""
+    """Return the words of a group, in the language of this home: what stands under `selector` in the translations."""
     texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
     start = f"component.{DOMAIN}.selector.{group}.options."
     return {key.removeprefix(start): text for key, text in texts.items() if key.startswith(start)}

@@ -224,6 +224,12 @@ def test_a_csv_line_has_the_columns_of_its_header() -> None:
     assert csv_columns(csv_header(columns)) == columns
 
 
+@pytest.mark.parametrize("text", ['=HYPERLINK("http://evil")', "+1", "-1", "@SUM(1)"])
+def test_what_a_meter_says_is_no_formula(text: str) -> None:
+    assert csv_cells({"message": reading("message", text)}) == {"message": f"'{text}"}
+    assert csv_cells({"power": reading("power", Decimal(-1), "kW")}) == {"power (kW)": "-1"}
+
+
 @pytest.mark.parametrize("line", ["", "Zeit,power", '"'])
 def test_a_first_line_of_something_else_names_no_columns(line: str) -> None:
     assert csv_columns(line) is None

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from p1meter.archive import FileError, HistoryError, collect, open_history
-from p1meter.merging import HOUR, Booked, Ours, hours_of, merge
+from p1meter.joint import HOUR
+from p1meter.merging import Booked, Ours, hours_of, merge
 
 from .telegrams import AMSTERDAM
 from .test_import_files import FILES

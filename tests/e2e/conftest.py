@@ -4,16 +4,19 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from playwright.async_api import Page, async_playwright
 import pytest
 import pytest_asyncio
 
 from tests import needs
 from tests.instance.process import HomeAssistant
 
+from .browser import opened
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
     from pathlib import Path
+
+    from playwright.async_api import Page
 
 # 2026-11-21 02:38:33.546+00:00 ERROR (MainThread) [custom_components.p1meter.coordinator] …
 _RECORD = re.compile(r"^\S+ \S+ (?:WARNING|ERROR|CRITICAL) \([^)]*\) \[([^\]]+)\]", re.MULTILINE)
@@ -33,13 +36,14 @@ def complaints(log: str) -> list[str]:
 async def home_assistant(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[HomeAssistant]:
-    """A Home Assistant for all tests of a file, with the file's `SWITCHES` and `TOOLS`.
+    """A Home Assistant for all tests of a file, with the file's `SWITCHES` and `TOOLS`, in its `LANGUAGE`.
 
     At the end its log must hold no complaint of ours.
     """
     switches = getattr(request.module, "SWITCHES", ())
     tools = getattr(request.module, "TOOLS", ())
-    running = HomeAssistant(tmp_path_factory.mktemp("home"), switches=switches, tools=tools)
+    language = getattr(request.module, "LANGUAGE", "en")
+    running = HomeAssistant(tmp_path_factory.mktemp("home"), switches=switches, tools=tools, language=language)
     await running.start()
     try:
         yield running
@@ -54,22 +58,11 @@ async def home_assistant(
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(home_assistant: HomeAssistant, tmp_path: Path) -> AsyncGenerator[Page]:
     """A page of a real browser, not yet signed in; what it shows at the end of the test is kept beside the log."""
-    chromium = needs.program("chromium", "chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = await browser.new_context(
-            base_url=home_assistant.url,
-            viewport={"width": 1280, "height": 1000},
-            locale="en-GB",
-            timezone_id=home_assistant.place.time_zone,
-        )
-        context.set_default_timeout(30_000)
-        shown = await context.new_page()
+    async with opened(home_assistant, needs.program("chromium", "chromium")) as shown:
         try:
             yield shown
         finally:
             await shown.screenshot(path=tmp_path / "last.png")
-            await browser.close()
 
 
 @pytest.hookimpl(wrapper=True)

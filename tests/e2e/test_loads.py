@@ -1,8 +1,6 @@
 """A load by clicks: added, switched by the sun with its reason, taken over by hand, and given back."""
 
-import asyncio
 from datetime import datetime
-import os
 from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
@@ -10,7 +8,6 @@ import pytest
 
 from tests.instance.appliances import wired
 from tests.instance.dialogs import add_meter
-from tests.instance.process import ROOT
 from tests.simulation.appliance import Appliance
 from tests.simulation.household import ZONE
 from tests.simulation.meter import SimulatedMeter
@@ -28,9 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-# Set this in the environment to have the README's picture taken anew.
-PICTURE_WANTED = "P1METER_PICTURE"
-PICTURE = ROOT / "docs" / "images" / "load.png"
 SWITCHES = ("Boiler contactor",)
 CONTACTOR = "switch.boiler_contactor"
 BOILER_W = 2_000
@@ -80,10 +74,6 @@ async def test_a_load_from_the_first_click_to_the_last_word(
         await client.until(
             "two starts", lambda states: states["sensor.boiler_starts_today"]["state"] == "2", MS_TO_SHOW / 1_000
         )
-        if os.environ.get(PICTURE_WANTED):
-            await page.mouse.move(0, 0)
-            await asyncio.sleep(12)  # until its power has been measured
-            await page.screenshot(path=PICTURE)
 
 
 async def see_power(client: Client, expected: Callable[[float], bool]) -> None:

@@ -4,7 +4,7 @@ from time import process_time
 import tracemalloc
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from p1meter.meter import Reader, Recogniser
+from p1meter.meter import DecryptionKeys, Reader, Recogniser
 from p1meter.meter.iec62056 import ReadOut
 from tests.compose import compose
 
@@ -22,6 +22,7 @@ MOST_KEPT: Final = 1024 * 1024
 _PIECE: Final = 1000
 _REPEATS: Final = 3
 _COUNTS_MS: Final = 20.0
+_KEYS: Final = DecryptionKeys(bytes(16))
 _HEAD: Final = b"/ISK5\\2M550T-1013\r\n\r\n"
 _LINE: Final = b"1-0:1.8.0(000123.456*kWh)\r\n"
 
@@ -88,7 +89,7 @@ def _whole(data: bytes) -> None:
 
 
 def _in_pieces(data: bytes) -> None:
-    reader, recogniser = Reader(), Recogniser()
+    reader, recogniser = Reader(_KEYS), Recogniser()
     for at in range(0, len(data), _PIECE):
         reader.feed(data[at : at + _PIECE])
         recogniser.feed(data[at : at + _PIECE])
@@ -97,7 +98,7 @@ def _in_pieces(data: bytes) -> None:
 
 
 def _byte_by_byte(data: bytes) -> None:
-    reader = Reader()
+    reader = Reader(_KEYS)
     for at in range(len(data)):
         reader.feed(data[at : at + 1])
     reader.close()

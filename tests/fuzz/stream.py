@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 _MOST_PIECES: Final = 4
 _KEYS: Final = DecryptionKeys(OWNER.key, OWNER.authentication_key)
 _FRAMES: Final = tuple(SEALED)
-# With an ident line before it a frame is one of a kind that cannot be opened, with this head one of HDLC.
-_NOISE: Final = tuple(token for token in TOKENS if not token.startswith((b"/", b"\xe6")))
-_IDENT_BEFORE: Final = re.compile(rb"[/\xaf][^\n]*\n[\r\n]*\Z")
+# With this head before it a frame is one of HDLC.
+_NOISE: Final = tuple(token for token in TOKENS if not token.startswith(b"\xe6"))
+# The beginning of a telegram that is encrypted in another way, and the 300 bytes that it says to have.
+_OTHER_CIPHER: Final = re.compile(rb"/ABC5x\r\n\r\n\x00\x82\x01\x2c.{0,300}\Z", re.DOTALL)
 _OPENED: Final = frozenset(SEALED.values())
 
 
@@ -92,12 +93,13 @@ def _with_blank_line(opened: bytes) -> bytes:
 def _is_doubtful(before: bytes, one: Piece, after: Piece) -> bool:
     """Whether a telegram could be something else, too.
 
-    With ETX behind it, it may be the rest of a block whose STX was lost. An encrypted frame behind what looks like an
-    ident line is taken for one of a kind that cannot be opened.
+    With ETX behind it, it may be the rest of a block whose STX was lost; with ETX before it, its slash may by chance be
+    the block check of such a rest. An encrypted frame may be in one that is encrypted in another way: nothing tells the
+    bytes of the one from those of the other.
     """
     if one.sent.startswith(b"\xdb"):
-        return _IDENT_BEFORE.search(before) is not None
-    return one.sent[-2:-1] != b"\x03" and after.sent.startswith(b"\x03")
+        return _OTHER_CIPHER.search(before) is not None
+    return before.endswith(b"\x03") or (one.sent[-2:-1] != b"\x03" and after.sent.startswith(b"\x03"))
 
 
 def _use(telegram: Telegram) -> None:

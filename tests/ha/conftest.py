@@ -6,9 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 from unittest.mock import patch
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_PORT, EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -17,11 +19,13 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN, PROBED
 from custom_components.p1meter.link import LineSettings, LinkState, ProbePlan
 from custom_components.p1meter.meter import OpticalTiming, Reader, Telegram
-from tests.compose import ELECTRICITY_ID, nl5
+from tests.compose import ELECTRICITY_ID, GAS_ID, nl5
 from tests.simulation.meter import Cable
 from tests.simulation.telegrams import SYSTEMS
 
 from .fake_loads import FakeManager, add_loads
+from .homes import Home, until_dsmr_reads
+from .houses import House
 from .pins import CHIPS
 
 if TYPE_CHECKING:
@@ -207,6 +211,57 @@ async def loads(
     monkeypatch.setattr("custom_components.p1meter.async_start_loads", manager.async_stand_in)
     await set_up()
     return manager
+
+
+@pytest.fixture
+async def house(
+    hass: HomeAssistant, recorders_clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp
+) -> AsyncGenerator[House]:
+    """A house at noon, UTC, whose meter is recorded; nothing was said yet."""
+    assert await async_setup_component(hass, "repairs", {})
+    house = House(hass, recorders_clock, entry, say, set_up)
+    yield house
+    await house.off()
+
+
+@pytest.fixture
+async def home(
+    hass: HomeAssistant, recorders_clock: WallClock, cable: Cable, entry: MockConfigEntry, say: Say, set_up: SetUp
+) -> AsyncGenerator[Home]:
+    """A home whose meter p1meter does not read yet."""
+    yield Home(hass, recorders_clock, cable, entry, say, set_up)
+    if entry.state is ConfigEntryState.LOADED:
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+async def dsmr(hass: HomeAssistant, cable: Cable) -> AsyncGenerator[MockConfigEntry]:
+    """Core's `dsmr` has the port, and has read the meter."""
+    entry = MockConfigEntry(
+        domain="dsmr",
+        title="DSMR",
+        unique_id=ELECTRICITY_ID,
+        data={
+            CONF_PORT: str(cable.link),
+            "dsmr_version": "5",
+            "protocol": "dsmr_protocol",
+            "serial_id": ELECTRICITY_ID,
+            "serial_id_gas": GAS_ID,
+        },
+        options={"time_between_update": 0},
+    )
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await until_dsmr_reads(hass, cable)
+    yield entry
+    if entry.state is ConfigEntryState.LOADED:
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+async def in_amsterdam(hass: HomeAssistant) -> None:
+    """There it is an hour later."""
+    await hass.config.async_set_time_zone("Europe/Amsterdam")
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -1,24 +1,32 @@
 """The diagnostics download helps a helper, and says nothing about whose meter it is."""
 
+import asyncio
+from datetime import datetime
+from functools import reduce
 import json
 import logging
+from operator import xor
+from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 from homeassistant.setup import async_setup_component
+import pytest
 from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
 
 from custom_components.p1meter.memory import Takeover
-from tests.compose import ELECTRICITY_ID, GAS_ID, compose, nl5
+from custom_components.p1meter.redacting import redacted_lines, redacted_telegram
+from tests.compose import ELECTRICITY_ID, GAS_ID, NL5, compose, nl5
 
-from .conftest import until
+from .conftest import read, until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from homeassistant.core import HomeAssistant
-    import pytest
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from custom_components.p1meter.meter import Telegram
+    from tests.simulation.meter import Cable
 
     from .conftest import Say, SetUp
 
@@ -58,10 +66,24 @@ async def test_diagnostics(
         assert secret not in text, secret
     assert download["entry"]["data"]["profile"] == "nl5"
     assert download["entry"]["data"]["line"] == "115200 8N1"
-    assert download["link"] == {
+    link = download["link"]
+    since = datetime.fromisoformat(link.pop("counting_since"))
+    now = datetime.fromisoformat(download["now"])
+    changes = link.pop("changes")
+    assert link.pop("heard")["size"] == 2 * len(PRIVATE)
+    assert [(change["state"], change["error"], change["cause"]) for change in changes] == [
+        ("connecting", None, None),
+        ("connected", None, None),
+    ]
+    assert [since, *(datetime.fromisoformat(change["at"]) for change in changes), now] == sorted(
+        [since, *(datetime.fromisoformat(change["at"]) for change in changes), now]
+    )
+    assert link == {
+        "scheme": "device",
         "state": "connected",
         "error": None,
         "available": True,
+        "silent_after": 35.0,
         "foreign": None,
         "readout_duration": None,
         "readouts_skipped": 0,
@@ -81,6 +103,7 @@ async def test_diagnostics(
     assert "1-0:32.7.0(990.1*V)" in download["refusals"][1]["text"]
     assert download["meter"]["profile"] == {"name": "nl5", "country": "NL", "version": "5.0"}
     assert download["meter"]["ids"] == {"electricity": "**REDACTED**", "gas": "**REDACTED**"}
+    assert download["meter"]["another_answers"] is False
     assert download["shown"]["electricity_power"] == {"value": "1193", "unit": "W", "at": None, "code": None}
     assert download["shown"]["electricity_ean"]["value"] == "**REDACTED**"
     assert download["shown"]["gas_gas"]["value"] == "2569.646"
@@ -94,6 +117,142 @@ async def test_diagnostics(
     assert "0-1:24.2.1(261121125500W)(02569.646*m3)" in lines
     assert "0-0:96.99.7(**REDACTED**)" in lines
     assert "1-0:99.1.0(00.250*kW)" in lines
+
+
+async def test_why_a_port_was_lost_is_told_and_since_when(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, cable: Cable, hass_client: ClientSessionGenerator
+) -> None:
+    meter = await set_up()
+    cable.unplug()
+    await until(lambda: meter.link_error is not None and meter.link_error.kind == "missing")
+    assert await async_setup_component(hass, "diagnostics", {})
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    assert (download["link"]["state"], download["link"]["error"]) == ("lost", "missing")
+    last = download["link"]["changes"][-1]
+    assert (last["state"], last["error"], last["cause"]) == ("lost", "missing", "FileNotFoundError ENOENT")
+    assert entry.data["port"] not in json.dumps(download)
+
+
+def optical(lines: str) -> bytes:
+    """Return what an optical head gives: a block with its check character (IEC 62056-21 §6)."""
+    block = f"{lines}!\r\n\x03".encode()
+    return b"/ISK5MT174-0001\r\n\x02" + block + bytes([reduce(xor, block)])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        PRIVATE,
+        compose(
+            {code: NL5[code] for code in NL5 if code not in {"1-3:0.2.8", "0-0:1.0.0"}},
+            "KMP5 KA6U001660297912",
+            checksum=False,
+        ),
+        # Bit 7 makes the number of ones even, as a port at 8N1 reads 7E1.
+        bytes(byte | (byte.bit_count() % 2) << 7 for byte in PRIVATE),
+        optical("F.F(00)\r\nC.1.0(A12345678)\r\n0.0.0(JONES)\r\n1.8.0(001234.5*kWh)\r\n2.8.0(000001.5*kWh)\r\n"),
+        optical("0.0(JONES)\r\n1.8.0(001234.5*kWh)\r\n"),
+    ],
+    ids=("checksum", "none", "parity", "optical", "optical-id-first"),
+)
+def test_what_is_left_of_a_telegram_is_one_again(raw: bytes) -> None:
+    """A helper reads it as the person's own p1meter did, but for what is private."""
+    telegram = read(raw)
+    lines = redacted_telegram(telegram)
+    again = read("".join(f"{line}\r\n" for line in lines).encode())
+    assert again.checksum is telegram.checksum
+    assert again.profile == telegram.profile
+
+    def public(one: Telegram) -> dict[str, object]:
+        return {
+            str(obis): values for obis, values in one.objects if (obis.c, obis.d) not in {(96, 1), (96, 13), (96, 99)}
+        }
+
+    private = {"0.0.0", "0.0", "C.1.0"}
+    assert {code: values for code, values in public(again).items() if code not in private} == {
+        code: values for code, values in public(telegram).items() if code not in private
+    }
+    for secret in (*SECRETS, "A12345678", "1660297912"):
+        assert not [line for line in lines if secret in line], secret
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        # Bytes were lost between two lines; the end of the second is private.
+        b"1-0:1.8.1(0045Mrs Jones)\r\n",
+        b"1-0:1.8.1(004Jones)\r\n",
+        b"1-0:1.8.1(00455304a6f6e6573)\r\n",
+        b"0-0:1.0.0(26112454a6f6e6573)\r\n",
+        b"1-0:1.8.1(0045(Mrs Jones)\r\n",
+        b"1-0:1.8.1(0045)Mrs Jones)\r\n",
+        b"/ISK5\\2M550T-1013Mrs Jones)\r\n",
+        b"!12Mrs Jones)\r\n",
+        # The beginning or the end of a line is missing.
+        b"Mrs Jones)\r\n",
+        b"0-0:96.13.0(Mrs Jo",
+        b"0-0:9\x1f.13.0(Mrs Jones)\r\n",
+        b"\x020-0:96.13.0(Mrs Jones",
+        b"\x03Mrs Jones)\r\n",
+        b"0:96.13.0(Mrs Jones)\r\n",
+    ],
+)
+def test_where_bytes_were_lost_nothing_private_is_left(refused: bytes) -> None:
+    (line,) = redacted_lines(refused)
+    for secret in ("Mrs", "Jo", "nes", b"Jones".hex(), b"ones".hex()):
+        assert secret not in line
+
+
+def test_of_what_was_refused_the_damage_can_be_seen() -> None:
+    noise, head = b"\xff\xfe\r\n\x80\x81\x82\r\n", b"/ISK5\\2M550T-1013\r\n\r\n"
+    lines = b"1-0:32.7.0(2 0.1*V)\r\n1-0:1.8.1(004512.3\r\n1-0:1.7.0(01.193*kW)"
+    assert redacted_lines(noise + head + lines) == [
+        "**REDACTED** (9 bytes)",
+        "/ISK5\\2M550T-1013",
+        "",
+        "1-0:32.7.0(2 0.1*V)",
+        "1-0:1.8.1(**REDACTED**.3",
+        "1-0:1.7.0(01.193*kW)",
+    ]
+
+
+async def test_what_is_heard_since_the_last_telegram_is_told(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, cable: Cable, hass_client: ClientSessionGenerator
+) -> None:
+    """So somebody else can tell a meter that says nothing from one that cannot be read."""
+    meter = await set_up()
+    assert await async_setup_component(hass, "diagnostics", {})
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    assert download["link"]["heard"] == {"size": 0, "text": []}
+    cable.write(b"meter says hello\r\n1-0:1.7.0(01.193*kW)\r\n")
+    await until(lambda: len(meter.heard) == 40)
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    assert download["link"]["heard"] == {"size": 40, "text": ["**REDACTED** (18 bytes)", "1-0:1.7.0(01.193*kW)"]}
+
+
+async def test_scripts_read_takes_a_download(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, hass_client: ClientSessionGenerator, tmp_path: Path
+) -> None:
+    await set_up(PRIVATE)
+    assert await async_setup_component(hass, "diagnostics", {})
+    file = tmp_path / "config_entry-p1meter.json"
+    script = Path(__file__).parents[2] / "scripts" / "read"
+
+    async def reads(download: object) -> tuple[int | None, str]:
+        file.write_text(json.dumps({"home_assistant": {}, "data": download}, indent=2))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, script, file, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    status, output = await reads(download)
+    assert status == 0
+    assert "/ISK5\\2M550T-1013\nnl5 5.0, 2026-11-21 12:59:00+01:00, CRC ok\n" in output
+    assert ["1-0:1.8.1", "4512.345", "kWh"] in [line.split()[-3:] for line in output.splitlines()]
+    # A meter that was not heard since the last start.
+    assert (await reads({**download, "telegram": None}))[0] == 1
 
 
 async def test_the_log_is_as_silent_about_whose_meter_it_is(

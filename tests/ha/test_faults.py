@@ -1,5 +1,6 @@
 """What goes wrong around a meter and in Home Assistant, and what is kept; hours of it: tests/e2e/test_faults.py."""
 
+import fcntl
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -10,7 +11,7 @@ from homeassistant.helpers.recorder import get_instance
 import pytest
 
 from custom_components.p1meter import coordinator
-from custom_components.p1meter.const import DOMAIN
+from custom_components.p1meter.const import DOMAIN, issue_id
 from custom_components.p1meter.meter import Reason
 from tests.compose import nl5
 
@@ -49,6 +50,36 @@ async def test_the_power_of_the_meter_fails(hass: HomeAssistant, set_up: SetUp, 
     assert get(hass, POWER).state == "640"
     assert get(hass, "sensor.iskra_am550_power_failures").state == "5"
     assert STATE_UNAVAILABLE not in states(hass).values()
+    assert [issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN] == []
+
+
+async def test_another_program_has_the_port(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is said, where it is known; the repair goes when the meter is heard again."""
+    repair = issue_id("silent_port_busy_by", entry.entry_id)
+
+    async def program_on(_hass: HomeAssistant, port: str) -> str:
+        assert port == entry.data["port"]
+        return "ser2net"
+
+    monkeypatch.setattr(coordinator, "async_program_on", program_on)
+    monkeypatch.setattr(coordinator, "silence_limit", lambda _: 0.4)
+    meter = await set_up()
+    cable.unplug()
+    await until(lambda: meter.link_error is not None)
+    cable.plug()
+    with cable.link.open("rb", buffering=0) as port:
+        fcntl.flock(port, fcntl.LOCK_EX)
+        await until(lambda: (DOMAIN, repair) in ir.async_get(hass).issues)
+        assert ir.async_get(hass).issues[DOMAIN, repair].translation_placeholders == {
+            "name": "Iskra AM550",
+            "port": str(cable.link),
+            "program": "ser2net",
+        }
+    await until(lambda: meter.link_error is None)
+    cable.write(nl5())
+    await until(lambda: meter.last_update_success)
     assert [issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN] == []
 
 

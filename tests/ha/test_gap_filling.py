@@ -1,11 +1,10 @@
 """What was used in hours without a row is spread over them, if the person wants it: with a real recorder.
 
-As in `test_late_hours`: the clock stands still between two telegrams, and the recorder is asked for what it does by its
-own clock. The meter is not read from 14:22 to 19:08; 5.7 kWh and 0.95 m³ are used meanwhile. The five-minute rows end
+The meter is not read from 14:22 to 19:08; 5.7 kWh and 0.95 m³ are used meanwhile. The five-minute rows end
 at 14:25 and begin at 19:05, so that what is first seen at 19:10 was used in 285 minutes: 0.02 kWh in each.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 import logging
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,14 @@ from pytest_homeassistant_custom_component.components.recorder.common import asy
 
 from custom_components.p1meter.const import CONF_SPREAD_GAPS
 from custom_components.p1meter.gap_filling import async_choose, async_find, async_give_way, spread_hours, totals
-from custom_components.p1meter.history_import import async_preview, async_read, async_write
+from custom_components.p1meter.history_import import async_preview, async_write
+from custom_components.p1meter.history_reading import async_read
 from custom_components.p1meter.memory import Joint
 from custom_components.p1meter.recorded import metadata_of
 
-from .test_joints import NEW_GAS_ID, stamp
-from .test_late_hours import COST, GAS, House, pay
+from .houses import COST, GAS, IMPORT, LOW, NEW_GAS_ID, House, pay, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from homeassistant.components.recorder.models import StatisticData
@@ -34,29 +32,15 @@ if TYPE_CHECKING:
 
     from custom_components.p1meter.memory import Filled, Memory
 
-    from .conftest import Say, SetUp, WallClock
 
 pytestmark = pytest.mark.recorder
 
-LOW = "sensor.iskra_am550_import_low_tariff"
-IMPORT = "sensor.iskra_am550_import"
 LOW_SLOT = "electricity_import_tariff_1"
-HOUR = timedelta(hours=1)
 
 # kWh at the end of each hour, counted from the first reading: as it comes, and spread.
 AS_IT_CAME = {12: 0.5, 13: 0.8, 14: 1.3, 19: 8.0}
 SPREAD = {12: 0.5, 13: 0.8, 14: 2.0, 15: 3.2, 16: 4.4, 17: 5.6, 18: 6.8, 19: 8.0}
 GATHERED = {12: 0.5, 13: 0.8, 14: 1.3, 15: 1.3, 16: 1.3, 17: 1.3, 18: 1.3, 19: 8.0}
-
-
-@pytest.fixture
-async def house(
-    hass: HomeAssistant, recorders_clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp
-) -> AsyncGenerator[House]:
-    """A house at noon; nothing was said yet."""
-    house = House(hass, recorders_clock, entry, say, set_up)
-    yield house
-    await house.off()
 
 
 @pytest.fixture

@@ -9,29 +9,18 @@ from custom_components.p1meter.const import CONF_SPREAD_GAPS
 
 from .dialogs import said
 from .forms import choices, cogwheel, fill_in, suggested
-from .test_gap_filling import AS_IT_CAME, GATHERED, IMPORT, SPREAD, live_through_a_gap, low, sums
-from .test_late_hours import House
+from .houses import IMPORT, House
+from .test_gap_filling import AS_IT_CAME, GATHERED, SPREAD, live_through_a_gap, low, sums
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from .conftest import Say, SetUp, WallClock
+    from .conftest import SetUp
+
+pytestmark = pytest.mark.usefixtures("in_amsterdam")
 
 WAY = ("history", "gaps")
-
-
-@pytest.fixture
-async def house(
-    hass: HomeAssistant, recorders_clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp
-) -> AsyncGenerator[House]:
-    """A house at noon in Amsterdam; nothing was said yet."""
-    await hass.config.async_set_time_zone("Europe/Amsterdam")
-    house = House(hass, recorders_clock, entry, say, set_up)
-    yield house
-    await house.off()
 
 
 @pytest.mark.recorder

@@ -1,13 +1,13 @@
 """Files of the past in the recorder's statistics: with a real recorder, over a real cable.
 
-The clock stands still between two telegrams, as in `test_joints`; hours are told by their end, UTC, and by the date
+Hours are told by their end, UTC, and by the date
 where it is not the day of the test. A file is lines of smartmeter 3.0 that say what the meter showed at an hour's end.
 """
 
 import asyncio
 from datetime import UTC, datetime
 import gzip
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from homeassistant.components.recorder.statistics import async_import_statistics, statistics_during_period
@@ -18,22 +18,19 @@ from pytest_homeassistant_custom_component.components.recorder.common import asy
 
 from custom_components.p1meter.archive import FileError, HistoryError
 from custom_components.p1meter.history_import import (
-    Found,
     NotWrittenError,
     RegisterPreview,
     RegisterResult,
     async_preview,
-    async_read,
-    async_read_meter,
     async_write,
 )
+from custom_components.p1meter.history_reading import Found, async_read, async_read_meter
 from custom_components.p1meter.merging import Booked, Seam
 from custom_components.p1meter.recorded import metadata_of
 from tests.compose import GAS_ID, nl5
 
 from .conftest import until
-from .test_joints import LOW, stamp
-from .test_late_hours import GAS, HOUR, House as LateHouse
+from .houses import GAS, HOUR, LOW, House, stamp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -49,17 +46,10 @@ pytestmark = pytest.mark.recorder
 TARIFF = "electricity_import_tariff_1"
 
 
-class House(LateHouse):
+class HouseWithFiles(House):
     """A house with files of the past."""
 
     folder: Path
-
-    @override
-    async def settle(self) -> None:
-        await async_wait_recording_done(self.hass)
-        names = ("seams", "joints", "gaps", "late hours")
-        await until(lambda: not any(task.get_name().endswith(names) for task in self.entry._background_tasks))
-        await async_wait_recording_done(self.hass)
 
     async def uses(self, readings: Mapping[str, float]) -> None:
         """Let the meter say what it shows at these times of the day."""
@@ -116,9 +106,9 @@ async def house(
     say: Say,
     set_up: SetUp,
     tmp_path: Path,
-) -> AsyncGenerator[House]:
+) -> AsyncGenerator[HouseWithFiles]:
     """A house at noon; nothing was said yet."""
-    house = House(hass, recorders_clock, entry, say, set_up)
+    house = HouseWithFiles(hass, recorders_clock, entry, say, set_up)
     house.folder = tmp_path
     yield house
     await house.off()
@@ -135,7 +125,7 @@ def told(start: float) -> str:
     return f"{end:%H:%M}" if end.date() == datetime(2026, 2, 7, tzinfo=UTC).date() else f"{end:%Y-%m-%d %H:%M}"
 
 
-async def test_hours_before_those_of_the_recorder(house: House) -> None:
+async def test_hours_before_those_of_the_recorder(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.3, "12:30": 100.5, "12:58": 100.9, "13:30": 101.0})
     await house.until(house.at("14:10"))
     assert await house.table() == [("13:00", 100.9, 0.6), ("14:00", 101.0, 0.7)]
@@ -163,7 +153,7 @@ async def test_hours_before_those_of_the_recorder(house: House) -> None:
     assert (await house.sums(LOW))[-1] == 4.5
 
 
-async def test_hours_in_a_gap_of_the_recorder(house: House) -> None:
+async def test_hours_in_a_gap_of_the_recorder(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.0, "12:30": 100.5})
     await house.until(house.at("12:57"))
     await house.off()
@@ -190,7 +180,7 @@ async def test_hours_in_a_gap_of_the_recorder(house: House) -> None:
     ]
 
 
-async def test_what_does_not_fit_into_a_gap_is_left_out(house: House) -> None:
+async def test_what_does_not_fit_into_a_gap_is_left_out(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.0, "12:30": 100.5})
     await house.until(house.at("12:57"))
     await house.off()
@@ -206,7 +196,7 @@ async def test_what_does_not_fit_into_a_gap_is_left_out(house: House) -> None:
     assert await house.table() == before
 
 
-async def test_hours_that_both_have(house: House) -> None:
+async def test_hours_that_both_have(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.0, "12:50": 100.5, "13:50": 101.5, "14:50": 101.75})
     await house.until(house.at("16:05"))
     before = [("13:00", 100.5, 0.5), ("14:00", 101.5, 1.5), ("15:00", 101.75, 1.75), ("16:00", 101.75, 1.75)]
@@ -242,7 +232,7 @@ async def test_hours_that_both_have(house: House) -> None:
     assert (await house.table())[-1] == ("17:00", 102.0, 2.25)
 
 
-async def test_the_sums_after_what_was_overwritten_are_shifted_by_what_it_changed(house: House) -> None:
+async def test_the_sums_after_what_was_overwritten_are_shifted_by_what_it_changed(house: HouseWithFiles) -> None:
     """The recorder has missed the old meter: what it began with is another one."""
     await house.uses({"12:03": 7.0, "12:50": 7.5, "13:50": 8.5})
     await house.until(house.at("15:05"))
@@ -266,7 +256,7 @@ async def test_the_sums_after_what_was_overwritten_are_shifted_by_what_it_change
     assert (await house.sums(LOW))[-1] == 5.0
 
 
-async def test_a_meter_that_was_just_added(house: House) -> None:
+async def test_a_meter_that_was_just_added(house: HouseWithFiles) -> None:
     """The recorder has five minutes of it, and no hour."""
     await house.uses({"12:03": 100.25, "12:04": 100.5})
     await house.until(house.at("12:06"))
@@ -283,7 +273,7 @@ async def test_a_meter_that_was_just_added(house: House) -> None:
     ]
 
 
-async def test_a_meter_of_which_the_recorder_has_nothing_yet(house: House) -> None:
+async def test_a_meter_of_which_the_recorder_has_nothing_yet(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.25})
     early = house.file({"09:00": 96.5, "10:00": 97.0})
     late = house.file({"09:00": 96.5, "11:00": 98.0, "12:00": 99.75}, "SML3Mar2026")
@@ -311,7 +301,7 @@ async def test_a_meter_of_which_the_recorder_has_nothing_yet(house: House) -> No
     ]
 
 
-async def test_home_assistant_stops_between_the_rows_and_the_shift(house: House) -> None:
+async def test_home_assistant_stops_between_the_rows_and_the_shift(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.25, "12:50": 100.5})
     await house.until(house.at("14:05"))
     path = house.file({"11:00": 98.0, "12:00": 100.0})
@@ -340,7 +330,7 @@ async def test_home_assistant_stops_between_the_rows_and_the_shift(house: House)
     assert house.entry.runtime_data.memory.seams == []
 
 
-async def test_home_assistant_stops_before_anything_is_written(house: House) -> None:
+async def test_home_assistant_stops_before_anything_is_written(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.25, "12:50": 100.5})
     await house.until(house.at("14:05"))
     before = await house.table()
@@ -367,7 +357,9 @@ async def test_home_assistant_stops_before_anything_is_written(house: House) -> 
     assert house.entry.runtime_data.memory.seams == []
 
 
-async def test_a_sensor_that_was_renamed_and_is_shown_in_another_unit(hass: HomeAssistant, house: House) -> None:
+async def test_a_sensor_that_was_renamed_and_is_shown_in_another_unit(
+    hass: HomeAssistant, house: HouseWithFiles
+) -> None:
     registry = er.async_get(hass)
     await house.uses({"12:03": 100.25})
     registry.async_update_entity_options(LOW, "sensor", {"unit_of_measurement": "Wh"})
@@ -391,7 +383,7 @@ async def test_a_sensor_that_was_renamed_and_is_shown_in_another_unit(hass: Home
     assert await house.table(LOW) == []
 
 
-async def test_registers_without_a_sensor_that_is_recorded(hass: HomeAssistant, house: House) -> None:
+async def test_registers_without_a_sensor_that_is_recorded(hass: HomeAssistant, house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.25})
     er.async_get(hass).async_update_entity(
         "sensor.iskra_am550_import_normal_tariff", disabled_by=er.RegistryEntryDisabler.USER
@@ -403,7 +395,7 @@ async def test_registers_without_a_sensor_that_is_recorded(hass: HomeAssistant, 
         f"012410;(003);012421;({now})(00050.000*m3);022410;(007);022421;({now})(00007.000*m3)\n",
         "ascii",
     )
-    unrecorded = "custom_components.p1meter.history_import.is_entity_recorded"
+    unrecorded = "custom_components.p1meter.history_reading.is_entity_recorded"
     with patch(unrecorded, lambda _hass, entity_id: "export" not in entity_id):
         found = await house.read(path)
     assert list(found.series) == [TARIFF, "electricity_import_total", "gas_gas"]
@@ -421,7 +413,7 @@ async def test_registers_without_a_sensor_that_is_recorded(hass: HomeAssistant, 
     assert [one.slot for one in results] == ["electricity_import_total", "gas_gas"]
 
 
-async def test_a_file_that_is_not_whole_brings_nothing(house: House) -> None:
+async def test_a_file_that_is_not_whole_brings_nothing(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.25})
     good = house.file({"10:00": 98.0, "11:00": 99.5})
     bad = house.folder / "SML3Mar2026.gz"
@@ -436,7 +428,7 @@ async def test_a_file_that_is_not_whole_brings_nothing(house: House) -> None:
     assert await house.table() == []
 
 
-async def test_who_stops_waiting_stops_the_reading(house: House) -> None:
+async def test_who_stops_waiting_stops_the_reading(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.25})
     path = house.file({f"2025-{month:02}-{day:02} 12:00": 50.0 for month in range(1, 13) for day in range(1, 29)})
     told: list[float] = []
@@ -454,7 +446,7 @@ async def test_who_stops_waiting_stops_the_reading(house: House) -> None:
     assert done == [1.0]
 
 
-async def test_the_gas_meter_that_was_replaced_is_the_same_role(house: House) -> None:
+async def test_the_gas_meter_that_was_replaced_is_the_same_role(house: HouseWithFiles) -> None:
     await house.gas("12:03:00", "12:00:00", 7.5)
     path = house.folder / "RAWFeb2026"
     telegrams = [
@@ -490,7 +482,7 @@ async def test_the_gas_meter_that_was_replaced_is_the_same_role(house: House) ->
     ]
 
 
-async def test_two_gas_meters_at_the_same_time_are_not_one(house: House) -> None:
+async def test_two_gas_meters_at_the_same_time_are_not_one(house: HouseWithFiles) -> None:
     await house.gas("12:03:00", "12:00:00", 7.5)
     path = house.folder / "SML3Feb2026"
     path.write_text(
@@ -506,7 +498,7 @@ async def test_two_gas_meters_at_the_same_time_are_not_one(house: House) -> None
     assert [one.why for one in found.left_out] == ["no_sensor"]
 
 
-async def test_tariffs_alone_give_the_total_its_history(house: House) -> None:
+async def test_tariffs_alone_give_the_total_its_history(house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.25})
     path = house.folder / "p1meter.csv"
     path.write_text(
@@ -519,7 +511,7 @@ async def test_tariffs_alone_give_the_total_its_history(house: House) -> None:
     assert await house.table("sensor.iskra_am550_import") == [("09:00", 4085.0, 0.0), ("10:00", 4086.15, 1.15)]
 
 
-async def test_what_the_meter_itself_remembers(house: House) -> None:
+async def test_what_the_meter_itself_remembers(house: HouseWithFiles) -> None:
     """A meter in Hungary says what it showed at the end of the month before."""
     await house.uses({"12:03": 100.25})
     found = await async_read_meter(house.hass, house.entry)
@@ -541,7 +533,7 @@ async def test_what_the_meter_itself_remembers(house: House) -> None:
     assert (await house.table(total))[0] == ("2026-01-31 23:00", 4000.0, 0.0)
 
 
-async def test_more_than_is_written_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_than_is_written_at_once(house: HouseWithFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("custom_components.p1meter.history_import._AT_ONCE", 2)
     await house.uses({"12:03": 100.25, "12:50": 100.5})
     await house.until(house.at("14:05"))
@@ -560,7 +552,7 @@ async def test_more_than_is_written_at_once(house: House, monkeypatch: pytest.Mo
     assert (await house.sums(LOW))[-1] == 3.5
 
 
-async def test_hours_of_which_only_the_growth_is_known(house: House) -> None:
+async def test_hours_of_which_only_the_growth_is_known(house: HouseWithFiles) -> None:
     """The table of hours that DSMR-reader exports; its times are those of the start, UTC+1."""
     await house.uses({"12:03": 100.25, "12:50": 100.5})
     await house.until(house.at("14:05"))
@@ -592,7 +584,7 @@ async def test_hours_of_which_only_the_growth_is_known(house: House) -> None:
     ]
 
 
-async def test_statistics_of_another_kind_are_left_alone(hass: HomeAssistant, house: House) -> None:
+async def test_statistics_of_another_kind_are_left_alone(hass: HomeAssistant, house: HouseWithFiles) -> None:
     await house.uses({"12:03": 100.25})
     path = house.folder / "SML3Feb2026"
     now = stamp(moment("11:00"))

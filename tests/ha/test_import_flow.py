@@ -20,7 +20,8 @@ import pytest
 
 from custom_components.p1meter.archive.past import files
 from custom_components.p1meter.archive.past.dated import HistoryErrorKind, ProblemKind
-from custom_components.p1meter.history_import import NotWrittenError, WhyNot
+from custom_components.p1meter.history_import import NotWrittenError
+from custom_components.p1meter.history_reading import WhyNot
 from tests.compose import nl5
 from tests.simulation.household import Household
 from tests.simulation.telegrams import SYSTEMS

@@ -8,8 +8,9 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.p1meter.archive import Problems, Series
-from custom_components.p1meter.archive.series import Gap, Hour, Stretch
-from custom_components.p1meter.history_import import Found, RegisterPreview, RegisterResult
+from custom_components.p1meter.archive.series import Hour, Stretch
+from custom_components.p1meter.history_import import RegisterPreview, RegisterResult
+from custom_components.p1meter.history_reading import Found
 from custom_components.p1meter.import_words import Words, plain, size_of
 from custom_components.p1meter.merging import Difference, Summary
 
@@ -51,12 +52,11 @@ def words() -> Words:
 def series(*stretches: tuple[float, float], gap: int = 0) -> Series:
     """Two hours, the second after a gap of so many hours, with readings of these stretches."""
     rows = [Hour(MIDNIGHT, None, Decimal("0.5")), Hour(MIDNIGHT + HOUR * (1 + gap), None, Decimal("0.25"))]
-    gaps = [Gap(MIDNIGHT + HOUR, MIDNIGHT + HOUR * (1 + gap))] if gap else []
     runs = [
         Stretch(MIDNIGHT + HOUR * number, MIDNIGHT + HOUR * number, Decimal(str(first)), Decimal(str(last)), 1)
         for number, (first, last) in enumerate(stretches)
     ]
-    return Series("gas", "m³", rows, gaps, runs)
+    return Series("gas", "m³", rows, runs)
 
 
 def told(words: Words, one: Series, summary: Summary, unit: str | None = "m³") -> list[str]:

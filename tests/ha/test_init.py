@@ -13,7 +13,7 @@ from custom_components.p1meter.const import CONF_LINE, DOMAIN, PROBED
 from custom_components.p1meter.link import LineSettings, Stream, open_transport
 from tests.compose import ELECTRICITY_ID, GAS_ID, nl5
 
-from .conftest import Say, SetUp, get, probe, states
+from .conftest import Say, SetUp, get, probe, read, states
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -174,6 +174,54 @@ async def test_a_reader_that_fails_begins_again(
         await set_up()
     assert get(hass, "sensor.iskra_am550_power").state == "1193"
     assert "nobody thought of this" in caplog.text
+
+
+async def test_a_port_that_is_slow_to_close_is_not_opened_meanwhile(
+    hass: HomeAssistant, set_up: SetUp, say: Say
+) -> None:
+    run = Stream.run
+    may_close = asyncio.Event()
+    opened, most = 0, 0
+
+    async def slow_to_close(stream: Stream) -> None:
+        nonlocal opened, most
+        opened += 1
+        most = max(most, opened)
+        try:
+            await run(stream)
+        finally:
+            await may_close.wait()
+            opened -= 1
+
+    with patch.object(Stream, "run", slow_to_close):
+        meter = await set_up()
+        # However often a person presses the button meanwhile.
+        resets = [hass.async_create_task(meter.async_reset_connection()) for _ in range(3)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        may_close.set()
+        await asyncio.gather(*resets)
+        await say(nl5())
+    assert most == 1
+
+
+async def test_a_telegram_that_comes_while_the_port_is_being_closed_leaves_nothing_behind(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp
+) -> None:
+    run = Stream.run
+
+    async def has_last_words(stream: Stream) -> None:
+        try:
+            await run(stream)
+        finally:
+            meter._on_items([read(nl5())])
+
+    with patch.object(Stream, "run", has_last_words):
+        meter = await set_up()
+        assert await hass.config_entries.async_unload(entry.entry_id)
+    assert meter.accepted == 2
+    # Nobody looks whether it is silent: that would be said of a meter that is not read.
+    assert (meter._silence_timer, meter._mark_timer) == (None, None)
 
 
 async def _assert_free(cable: Cable) -> None:

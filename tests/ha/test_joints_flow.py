@@ -4,38 +4,22 @@ from typing import TYPE_CHECKING
 
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
-from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.p1meter.memory import Joint
 
 from .dialogs import said
 from .forms import choices, cogwheel, fill_in, suggested
-from .test_joints import GAS, NEW_ID, House, replace_gas_meter
+from .houses import GAS, NEW_ID, House, replace_gas_meter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from .conftest import Say, SetUp, WallClock
 
-pytestmark = pytest.mark.recorder
+pytestmark = [pytest.mark.recorder, pytest.mark.usefixtures("in_amsterdam")]
 
 WAY = ("history", "joints")
-
-
-@pytest.fixture
-async def house(
-    hass: HomeAssistant, recorders_clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp
-) -> AsyncGenerator[House]:
-    """A house at 13:00 in Amsterdam; nothing was said yet."""
-    await hass.config.async_set_time_zone("Europe/Amsterdam")
-    assert await async_setup_component(hass, "repairs", {})
-    house = House(hass, recorders_clock, entry, say, set_up)
-    yield house
-    await house.off()
 
 
 async def test_a_replaced_meter_is_listed_and_counted_again(

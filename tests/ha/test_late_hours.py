@@ -1,97 +1,29 @@
 """Gas, water and heat are booked in the hour in which they were used: with a real recorder, over a real cable.
 
-As in `test_joints`, the clock stands still between two telegrams, and the recorder is asked for what it does by its own
-clock every five minutes. Hours are told by their end, UTC.
+Hours are told by their end, UTC.
 """
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from homeassistant.components.energy.data import async_get_manager
-from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.recorder import get_instance
-from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.p1meter.memory import Joint, LateValue
 from tests.compose import nl5
 
 from .conftest import WallClock, get
-from .test_joints import A_LITTLE_DOWN, DOWN, NEW_GAS_ID, UP, House as JointHouse, stamp
+from .houses import A_LITTLE_DOWN, COST, DOWN, FIVE_MINUTES, GAS, HOUR, NEW_GAS_ID, UP, House, pay, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from homeassistant.core import HomeAssistant
-    from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from .conftest import Say, SetUp
 
-GAS = "sensor.gas_meter_gas"
 WATER = "sensor.water_meter_water"
 HEAT = "sensor.heat_meter_heat"
-COST = f"{GAS}_cost"
-
-FIVE_MINUTES = timedelta(minutes=5)
-HOUR = timedelta(hours=1)
-
-
-class House(JointHouse):
-    """A house whose recorder sums up ten seconds after each mark, as the real one does."""
-
-    async def until(self, moment: datetime) -> None:
-        """Move the clock on to a moment; the recorder sums up what is over by then."""
-        while (mark := self._summed_up + FIVE_MINUTES + timedelta(seconds=10)) <= moment:
-            self.clock.now = mark
-            # `pass_time` takes what is summed up as of the mark itself.
-            await self.pass_time(0)
-        self.clock.now = moment
-
-    async def growth(self, entity_id: str) -> dict[datetime, float]:
-        """Return what the hourly statistics say was used in each hour but the first, by the hour's end."""
-        rows = await get_instance(self.hass).async_add_executor_job(
-            statistics_during_period,
-            self.hass,
-            datetime(2026, 1, 1, tzinfo=UTC),
-            None,
-            {entity_id},
-            "hour",
-            None,
-            {"sum"},
-        )
-        sums = {datetime.fromtimestamp(row["start"], UTC) + HOUR: row["sum"] or 0.0 for row in rows.get(entity_id, ())}
-        return {end: round(total - sums[end - HOUR], 6) for end, total in sums.items() if end - HOUR in sums}
-
-    async def gas(self, arrives: str, captured: str, reading: float, equipment_id: str | None = None) -> None:
-        """Let a gas reading arrive; both times are UTC on the day on which the house begins."""
-        await self.until(self.at(arrives))
-        lines: dict[str, str | None] = {"0-1:24.2.1": f"({stamp(self.at(captured))})({reading:09.3f}*m3)"}
-        if equipment_id is not None:
-            lines["0-1:96.1.0"] = equipment_id
-        await self.says(lines)
-
-    @staticmethod
-    def at(clock: str) -> datetime:
-        """Return a time of the day on which the house begins."""
-        return datetime.fromisoformat(f"2026-02-07T{clock}+00:00")
-
-    @property
-    def late(self) -> list[datetime]:
-        """The hours that are not settled yet."""
-        return [late.end for late in self.entry.runtime_data.memory.late]
-
-
-@pytest.fixture
-async def house(
-    hass: HomeAssistant, recorders_clock: WallClock, entry: MockConfigEntry, say: Say, set_up: SetUp
-) -> AsyncGenerator[House]:
-    """A house at noon; nothing was said yet."""
-    house = House(hass, recorders_clock, entry, say, set_up)
-    yield house
-    await house.off()
 
 
 # --- Two days ---------------------------------------------------------------------------------------------------------
@@ -395,16 +327,6 @@ async def test_there_may_be_no_recorder(set_up: SetUp, say: Say, wall_clock: Wal
 
 
 # --- What it costs ----------------------------------------------------------------------------------------------------
-
-
-async def pay(hass: HomeAssistant, **price: Any) -> None:
-    """Let the Energy dashboard count what gas costs."""
-    assert await async_setup_component(hass, "energy", {})
-    manager = await async_get_manager(hass)
-    source: Any = {"type": "gas", "stat_energy_from": GAS, "stat_cost": None}
-    source |= {"entity_energy_price": None, "number_energy_price": None, **price}
-    await manager.async_update({"energy_sources": [source]})  # type: ignore[typeddict-item]  # the rest stays as it is
-    await hass.async_block_till_done()
 
 
 @pytest.mark.recorder

@@ -159,6 +159,13 @@ def test_what_is_raised_before_a_person_is_said_in_their_language() -> None:
     assert raised >= 9
 
 
+def test_the_web_is_asked_with_home_assistants_session() -> None:
+    asking = [name for name, tree in TREES.items() for called, _ in calls(tree) if called == "async_get_clientsession"]
+    assert asking == ["sinks/influxdb.py"]
+    for name, tree in TREES.items():
+        assert not [called for called, _ in calls(tree) if called in {"ClientSession", "urlopen"}], name
+
+
 def test_no_icon_stands_in_the_code() -> None:
     for name, tree in TREES.items():
         named = [

@@ -19,52 +19,19 @@ from pytest_homeassistant_custom_component.components.recorder.common import asy
 
 from custom_components.p1meter.const import DOMAIN
 from custom_components.p1meter.history_import import NotWrittenError
-from tests.compose import ELECTRICITY_ID, GAS_ID, nl5
+from tests.compose import ELECTRICITY_ID, nl5
 
 from .dialogs import choose, heard, said, speaking, start, start_reconfigure, until
 from .forms import choices, cogwheel, fill_in
+from .homes import LOW, TARIFF, until_dsmr_reads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from homeassistant.config_entries import ConfigFlowResult
     from homeassistant.core import HomeAssistant
 
     from tests.simulation.meter import Cable
 
 pytestmark = [pytest.mark.recorder, pytest.mark.usefixtures("patience", "everything_unloaded")]
-
-LOW = "sensor.electricity_meter_energy_consumption_tarif_1"
-TARIFF = "sensor.electricity_meter_active_tariff"
-
-
-@pytest.fixture
-async def dsmr(hass: HomeAssistant, cable: Cable) -> AsyncGenerator[MockConfigEntry]:
-    """Core's `dsmr` has the port, and has read the meter."""
-    entry = MockConfigEntry(
-        domain="dsmr",
-        title="DSMR",
-        data={
-            CONF_PORT: str(cable.link),
-            "dsmr_version": "5",
-            "protocol": "dsmr_protocol",
-            "serial_id": ELECTRICITY_ID,
-            "serial_id_gas": GAS_ID,
-        },
-        options={"time_between_update": 0},
-    )
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    await runs(hass, cable)
-    yield entry
-    if entry.state is ConfigEntryState.LOADED:
-        await hass.config_entries.async_unload(entry.entry_id)
-
-
-async def runs(hass: HomeAssistant, cable: Cable) -> None:
-    """Core's `dsmr` hears what the meter says."""
-    async with speaking(cable.write, nl5()):
-        await until(lambda: (state := hass.states.get(LOW)) is not None and state.state == "4512.345")
 
 
 async def agree(hass: HomeAssistant, offer: ConfigFlowResult) -> ConfigFlowResult:
@@ -107,7 +74,7 @@ async def test_dsmr_goes_on_where_no_meter_is_found(hass: HomeAssistant, cable: 
     silent = await agree(hass, await choose(hass, await start(hass), cable.link))
     assert (silent["step_id"], silent["errors"]) == ("user", {"base": "heard_nothing"})
     assert dsmr.state is ConfigEntryState.LOADED
-    await runs(hass, cable)
+    await until_dsmr_reads(hass, cable)
     # The same dialog may try again.
     async with speaking(cable.write, nl5()):
         found = await agree(hass, await choose(hass, silent, cable.link))
@@ -120,7 +87,7 @@ async def test_dsmr_goes_on_when_the_dialog_is_closed(hass: HomeAssistant, cable
     assert dsmr.state is ConfigEntryState.NOT_LOADED
     hass.config_entries.flow.async_abort(found["flow_id"])
     await until(lambda: dsmr.state is ConfigEntryState.LOADED)
-    await runs(hass, cable)
+    await until_dsmr_reads(hass, cable)
 
 
 async def test_dsmr_goes_on_when_the_dialog_is_closed_while_listening(
@@ -131,7 +98,7 @@ async def test_dsmr_goes_on_when_the_dialog_is_closed_while_listening(
     assert listening["type"] is FlowResultType.SHOW_PROGRESS
     hass.config_entries.flow.async_abort(listening["flow_id"])
     await until(lambda: dsmr.state is ConfigEntryState.LOADED)
-    await runs(hass, cable)
+    await until_dsmr_reads(hass, cable)
 
 
 async def test_dsmr_goes_on_when_the_tab_is_closed(hass: HomeAssistant, cable: Cable, dsmr: MockConfigEntry) -> None:
@@ -233,7 +200,7 @@ async def test_taking_over_is_offered_right_after_set_up_and_undone(hass: HomeAs
         assert (await fill_in(hass, undo))["reason"] == "given_back"
     assert entry.disabled_by is ConfigEntryDisabler.USER
     assert registry.entities[LOW].platform == "dsmr"
-    await runs(hass, cable)
+    await until_dsmr_reads(hass, cable)
 
 
 @pytest.mark.usefixtures("dsmr")

@@ -260,6 +260,19 @@ async def test_nothing_is_deleted_of_a_meter_that_has_not_spoken_yet(
         assert not (await client.remove_device(device.id))["success"]
 
 
+async def test_nothing_is_deleted_of_a_meter_that_is_not_read(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, hass_ws_client: WebSocketGenerator
+) -> None:
+    assert await async_setup_component(hass, "config", {})
+    await set_up()
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    client = await hass_ws_client(hass)
+    for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id):
+        answer = await client.remove_device(device.id)
+        # Not an error that nobody understands.
+        assert answer["error"]["message"] == "Failed to remove device entry, rejected by integration"
+
+
 # --- The meter itself ------------------------------------------------------------------------------------------------
 
 

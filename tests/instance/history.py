@@ -1,7 +1,8 @@
 """Days of history for the meter's totals, written through Home Assistant's own `recorder/import_statistics`."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+import math
 from typing import TYPE_CHECKING
 
 from .client import Client, InstanceError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from .entities import Entity
 
 DAYS = 7
+# Home Assistant takes the whole sum of a statistic's first row for what was used in that hour: it stands where nobody
+# looks.
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _COMMIT_SECONDS = 30  # the recorder writes new states every 5 s
 _UNIT_CLASSES = {"kWh": "energy", "Wh": "energy", "m³": "volume"}
 _PER_KILOWATT_HOUR = {"Wh": 1000}
@@ -26,12 +30,14 @@ async def write_history(client: Client, shown: Collection[Entity], household: Ho
 
     Hours that the recorder has are left alone: what was lived through, loads and all, is what the meter counted.
     The recorder counts a sum from the first state that it ever saw of a total. What is written here has the same zero:
-    it is negative before that moment, and whenever the recorder compiles its first row, that row follows on it.
+    it is negative before that moment, and whenever the recorder compiles its first row, that row follows on it. What
+    the days begin with stands at the beginning of time.
     """
     now = household.now
     past = [(hour, _totals(readings)) for hour, readings in household.history(days)]
     totals = {entity.entity_id: entity for entity in shown if entity.what in past[-1][1]}
     zeros, had = await _zeros(client, totals, now - timedelta(days=days))
+    oldest = (past[0][0] - timedelta(hours=1)).timestamp()
     for entity_id, entity in totals.items():
         metadata = {
             "statistic_id": entity_id,
@@ -50,6 +56,8 @@ async def write_history(client: Client, shown: Collection[Entity], household: Ho
                 continue
             state = float(readings[entity.what] * _PER_KILOWATT_HOUR.get(str(entity.unit), 1))
             rows.append({"start": start.isoformat(), "state": state, "sum": round(state - zeros[entity_id], 3)})
+        if oldest < min(had.get(entity_id, ()), default=math.inf):
+            rows[0]["start"] = _BEGINNING.isoformat()
         await client.command("recorder/import_statistics", metadata=metadata, stats=rows)
 
 
@@ -67,11 +75,11 @@ async def _zeros(
 ) -> tuple[dict[str, float], dict[str, set[float]]]:
     """Return the state at which the recorder's sum of each total is zero, and when the hours begin that it has.
 
-    Raises InstanceError if a zero stays unknown.
+    A sum without a row is zero at the first state since `since`. Raises InstanceError if a zero stays unknown.
     """
     rows = await client.command(
         "recorder/statistics_during_period",
-        start_time=since.isoformat(),
+        start_time=_BEGINNING.isoformat(),
         statistic_ids=list(totals),
         period="hour",
         types=["state", "sum"],

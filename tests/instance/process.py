@@ -83,6 +83,7 @@ class HomeAssistant:
         tools: Iterable[str] = (),
         unrecorded: Iterable[str] = (),
         clock: Clock | None = None,
+        language: str = "en",
     ) -> None:
         """Say what it will be; nothing is written or started yet.
 
@@ -94,9 +95,11 @@ class HomeAssistant:
             tools: integrations of `tests/instance` that are there besides: `sum_up`, `gauge`.
             unrecorded: domains of entities that the recorder leaves out.
             clock: by which it lives, if not by this machine's.
+            language: of the house.
         """
         self.folder = folder
         self.place = place
+        self.language = language
         self._tools = tuple(tools)
         self._clock = {} if clock is None else clock.environment
         self._switches = tuple(switches)
@@ -223,6 +226,7 @@ class HomeAssistant:
         home = {
             "name": "Demo",
             "country": self.place.country,
+            "language": self.language,
             "currency": "EUR",
             "time_zone": self.place.time_zone,
             "unit_system": "metric",

@@ -24,6 +24,17 @@ def test_a_load_that_does_not_obey_is_told_twice_more_and_is_then_at_fault() -> 
     assert house.view().override is None
 
 
+def test_the_sun_is_not_given_away_twice_while_a_load_does_not_obey() -> None:
+    # Enough for one of the two, and the boiler makes more of it.
+    house = House(load(), load("pump", 1500.0, 2), house_w=-2100.0)
+    house.deaf.add("boiler")
+    # Told at 3 s, and twice more; what is given away meanwhile is the boiler's.
+    assert {name for name, _, _ in house.run(38)} == {"boiler"}
+    assert house.controller.site_view().surplus_w == 2100.0
+    # At fault: it is the pump's.
+    assert house.until_switched()[1] == [("pump", ON, Reason.SUN)]
+
+
 def test_what_has_not_obeyed_does_not_run() -> None:
     house = House(load())
     house.run(4)
@@ -47,6 +58,18 @@ def test_what_has_not_obeyed_does_not_run() -> None:
     view = house.view()
     assert (view.on, view.activity, view.starts) == (True, Activity.ACTIVE, 1)
     assert view.run_s > 0
+
+
+def test_on_a_meter_that_sends_every_ten_seconds_a_load_has_three_telegrams_to_obey() -> None:
+    house = House(load(), site=Site(period_s=10.0))
+    house.run(4)
+    house.deaf.add("boiler")
+    house.hand("boiler", ON)
+    # 2 s of latency and 30 s; only then it is told again.
+    assert house.run(32) == [("boiler", ON, Reason.OVERRIDE_ON)]
+    assert house.view().on
+    assert house.run(2) == [("boiler", ON, Reason.OVERRIDE_ON)]
+    assert not house.view().on
 
 
 def test_what_obeys_when_it_is_told_again_has_started_once() -> None:

@@ -118,12 +118,48 @@ def test_where_shedding_does_not_help_it_stops_and_says_so() -> None:
     assert not fuse.helpless
 
 
+def test_a_fall_by_less_than_a_third_of_what_was_shed_is_not_its_doing() -> None:
+    fuse, boiler, heater = Fuse(), unit("boiler", 2), unit("heater", 1)
+    assert shed(fuse, 0.0, telegram(phase(28.8, 6624.0)), [boiler, heater]) == ["boiler"]
+    # 2.5 A of the boiler's 8.7 A; 30 % are 2.6 A.
+    assert shed(fuse, 4.0, telegram(phase(26.3, 6049.0)), [boiler, heater]) == []
+    assert fuse.helpless
+
+
+def test_a_meter_that_sends_every_ten_seconds_is_given_two_telegrams_to_show_it() -> None:
+    slow = Site(fuse_a=25.0, period_s=10.0)
+    over = telegram(phase(27.8, 6394.0))
+    fuse, boiler, heater = Fuse(), unit("boiler", 2, phases=None), unit("heater", 1)
+    assert shed(fuse, 0.0, over, [boiler, heater], slow) == ["boiler"]
+    # Latency 2 s and two telegrams: 22 s.
+    assert shed(fuse, 20.0, over, [boiler, heater], slow) == []
+    assert shed(fuse, 30.0, over, [boiler, heater], slow) == ["heater"]
+    # Far over, where everything goes: the next look is as late.
+    far = telegram(phase(30.1, 6923.0))
+    fuse, boiler, heater = Fuse(), unit("boiler", 2, phases=None), unit("heater", 1)
+    assert shed(fuse, 0.0, far, [boiler], slow) == ["boiler"]
+    boiler.on = True
+    assert shed(fuse, 10.0, far, [boiler], slow) == ["boiler"]
+    assert shed(fuse, 20.0, over, [heater], slow) == []
+    assert shed(fuse, 30.0, over, [heater], slow) == []
+    assert shed(fuse, 40.0, over, [heater], slow) == ["heater"]
+
+
 def test_a_load_on_an_unknown_phase_may_be_on_this_one() -> None:
     fuse, unknown, boiler = Fuse(), unit("unknown", 3, phases=None), unit("boiler", 2)
     over = telegram(phase(27.8, 6394.0))
     assert shed(fuse, 0.0, over, [unknown, boiler]) == ["unknown"]
     # It was not: that says nothing of the next one.
     assert shed(fuse, 4.0, over, [unknown, boiler]) == ["boiler"]
+
+
+def test_two_telegrams_far_over_are_enough_after_one_that_was_just_over() -> None:
+    fuse, boiler, heater, pump = Fuse(), unit("boiler", 3), unit("heater", 2), unit("pump", 1)
+    least_first = [boiler, heater, pump]
+    assert shed(fuse, 0.0, telegram(phase(27.0, 6210.0)), least_first) == ["boiler"]
+    far_over = telegram(phase(31.0, 7130.0))
+    assert shed(fuse, 1.0, far_over, least_first) == []
+    assert shed(fuse, 2.0, far_over, least_first) == ["heater", "pump"]
 
 
 def test_far_over_the_fuse_twice_in_a_row_everything_on_the_phase_goes() -> None:

@@ -177,6 +177,19 @@ def test_what_a_hand_wants_in_a_silence_is_said_to_be_a_hand() -> None:
     assert house.view("fan").reason is Reason.OVERRIDE_OFF
 
 
+def test_what_somebody_switched_on_long_ago_in_a_silence_is_reckoned_with_at_once() -> None:
+    house = House(load(run_when_blind=True))
+    house.run(10)
+    house.is_seen = True
+    house.silence(15)
+    house.on["boiler"] = True
+    assert house.silence(30) == []
+    # 1000 W are given away beside the boiler's 2000 W; the meter has shown those for half a minute.
+    house.house_w = -3000.0
+    house.step()
+    assert house.controller.site_view().surplus_w == 3000.0
+
+
 def test_a_run_that_may_go_on_blindly_does_not_begin_so() -> None:
     house = House(load(run_when_blind=True))
     house.run(4)

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from p1meter.meter import DecryptionKeys, Reader, Reason, Rejected, Telegram
+from p1meter.meter import DecryptionKeys, Reader, Reason, Rejected, Telegram, frames
 from p1meter.meter.cipher import decrypt
 from p1meter.meter.frames import Frame, FrameFinder
 
@@ -165,6 +165,45 @@ def test_noise_that_looks_like_an_ident_delays_no_encrypted_telegram() -> None:
             nl5(1),
         ]
         assert story(finder.feed(seal(nl5(2), 2)[100:])) == [nl5(2)]
+
+
+@pytest.mark.parametrize("noise", [b"/abc\r\n", b"/abc\r\n\r\n", b"/ISK5\\2M550T-1013\r\n\r\n\r\n"])
+def test_what_looks_like_an_ident_line_right_before_a_frame_costs_nothing(noise: bytes) -> None:
+    first, second = seal(nl5(1)), seal(nl5(2), 2)
+    stream = noise + first + second
+    for pieces in ([stream], [stream[at : at + 1] for at in range(len(stream))]):
+        opened = find(*pieces, keys=DecryptionKeys(KEY))
+        assert story(opened) == [(Reason.TRUNCATED, noise), nl5(1), nl5(2)]
+        refused = [(Reason.TRUNCATED, noise), (Reason.CIPHER, first), (Reason.CIPHER, second)]
+        assert story(find(*pieces)) == refused
+    # Nobody is told that this kind of meter is not supported.
+    assert {item.hint for item in find(stream)[1:] if isinstance(item, Rejected)} == {_hint_of(VECTOR)}
+
+
+def _hint_of(frame: bytes) -> str:
+    (refused,) = find(frame)
+    assert isinstance(refused, Rejected)
+    return refused.hint
+
+
+def test_headers_within_headers_take_no_more_than_linear_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def count(frame: bytes, keys: DecryptionKeys | None) -> bytes:
+        tried.append(frame)
+        return decrypt(frame, keys)
+
+    monkeypatch.setattr(frames, "decrypt", count)
+    # Some would end far behind the frame that opens, some before it.
+    long, short = b"\xdb\x08SAGtest1\x82\x1f\x40\x30", b"\xdb\x08SAGtest1\x28\x30"
+    for headers in (50, 250):
+        tried.clear()
+        stream = (long + short) * headers + seal(nl5(1))
+        finder = FrameFinder(DecryptionKeys(KEY))
+        found = [item for at in range(0, len(stream), 50) for item in finder.feed(stream[at : at + 50])]
+        assert [item.raw for item in found if isinstance(item, Frame)] == [nl5(1)]
+        # Once to see that it opens, once for each header that stands before it, and each of those twice.
+        assert len(tried) <= 4 * headers + 2
 
 
 def test_a_frame_begins_where_the_block_check_of_a_rest_would_be() -> None:

@@ -1,5 +1,9 @@
 """A telegram of a kind that was read before is read by its form, to exactly the same."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+import re
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,6 +85,68 @@ def test_a_known_form_holds_no_value_of_the_meter_it_was_learned_from() -> None:
     forget()
 
     assert known == read(raw)
+
+
+def test_a_known_form_does_not_say_whose_it_was() -> None:
+    """What is kept for all readers is what kind of meter it is, and not which."""
+    (found,) = read(DUTCH)
+    assert isinstance(found, Telegram)
+    (known,) = forms_of("/TST5\r", (True, False), None)._known
+
+    assert known.match(DUTCH.decode())
+    assert isinstance(known.match, BuiltinMethodType)
+    pattern = known.match.__self__
+    assert isinstance(pattern, re.Pattern)
+    kept = f"{known} {pattern.pattern}"
+    for value in ("303132", "012", "240701", "2024", "1.4", "2.000"):
+        assert value not in kept
+
+
+def test_two_meters_of_a_kind_are_read_side_by_side() -> None:
+    """They share a form, and nothing else."""
+
+    def sent(number: int, power: str) -> bytes:
+        gas = (
+            "0-1:24.1.0(003)",
+            f"0-1:96.1.0(30303{number})",
+            f"0-1:24.2.1(24070111{number:02}00S)(0000{number}.400*m3)",
+        )
+        return telegram("TST5", *HEAD, f"1-0:1.8.1(00000{number}.000*kWh)", TARIFFS[1], f"1-0:1.7.0({power}*kW)", *gas)
+
+    readers = [Reader() for _ in range(3)]
+    for power in ("00.100", "00.100", "00.200"):
+        for number, reader in enumerate(readers, 1):
+            (found,) = reader.feed(sent(number, power))
+            assert isinstance(found, Telegram)
+            assert found.readings["import_tariff_1"].value == number
+            assert str(found.readings["power_import"].value) == power.removeprefix("0")
+            assert found.readings["1:gas"].value == number + Decimal("0.4")
+            assert found.mbus[1].equipment_id == f"00{number}"
+            assert found.mbus[1].at == datetime(2024, 7, 1, 9, number, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("first", ["gas", "water"])
+def test_meters_that_change_places_are_not_taken_for_one_another(first: str) -> None:
+    """The same codes in the same order: only the device type tells."""
+    gas, water = (
+        (f"24.1.0(00{kind})", f"96.1.0(303{number})", f"24.2.1(240701110000S)(0000{number}.000*m3)")
+        for kind, number in ((3, 1), (7, 2))
+    )
+    places = {
+        name: [f"0-{channel}:{line}" for channel, meter in enumerate(meters, 1) for line in meter]
+        for name, meters in {"gas": (gas, water), "water": (water, gas)}.items()
+    }
+    reader = Reader()
+    order = [first, first, *(places.keys() - {first}), first]
+    for at_first in order:
+        (found,) = reader.feed(telegram("TST5", *HEAD, *TARIFFS, *places[at_first]))
+        assert isinstance(found, Telegram)
+        of_gas, of_water = (1, 2) if at_first == "gas" else (2, 1)
+        assert (found.readings[f"{of_gas}:gas"].value, found.readings[f"{of_water}:water"].value) == (1, 2)
+        assert {channel: (meter.role, meter.equipment_id) for channel, meter in found.mbus.items()} == {
+            of_gas: ("gas", "01"),
+            of_water: ("water", "02"),
+        }
 
 
 def test_a_total_that_was_once_sent_is_not_computed_by_a_form_either() -> None:

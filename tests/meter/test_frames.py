@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from p1meter.meter import Reason, Rejected, verdict
+from p1meter.meter import Reader, Reason, Rejected, Telegram, verdict
 from p1meter.meter.checksum import bcc, crc16_arc
 from p1meter.meter.frames import Frame, FrameFinder
 from tests.simulation.checksum import crc16
@@ -45,6 +45,12 @@ def test_a_telegram_that_is_whole_is_handed_over_at_once() -> None:
     assert FrameFinder().feed(NL2) == [Frame(NL2, NL2, checksum=False)]
 
 
+@pytest.mark.parametrize("telegram", [NL5, HOLLEY], ids=["nl5", "holley"])
+def test_what_is_whole_and_has_a_checksum_is_not_searched_for(telegram: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FrameFinder, "_run", None)
+    assert story(FrameFinder().feed(telegram + telegram)) == [telegram, telegram]
+
+
 @every_kind
 def test_telegrams_come_in_any_pieces(telegram: bytes) -> None:
     for cut in range(len(telegram) + 1):
@@ -80,6 +86,7 @@ def test_padding_between_telegrams_is_no_noise(telegram: bytes) -> None:
     padding = b"\r\n\x00\x00\x7f\r\n\n"
     assert story(find(padding + telegram + padding + telegram + padding)) == [telegram, telegram]
     assert story(find(padding, telegram, padding, telegram, padding)) == [telegram, telegram]
+    assert story(find(padding + telegram[:5], telegram[5:])) == [telegram]
 
 
 @every_kind
@@ -244,7 +251,7 @@ def test_seven_bits_read_as_eight() -> None:
         assert received[0] == 0xAF
         (plain,), (found,) = find(telegram), find(received)
         assert isinstance(plain, Frame)
-        assert found == Frame(received, plain.text, plain.checksum)
+        assert found == plain._replace(raw=received)
         assert story(find(b"\x8d\n" + received + received)) == [received, received]
         assert story(find(*(received[at : at + 1] for at in range(len(received))))) == [received]
 
@@ -254,6 +261,15 @@ def test_an_ident_that_is_no_text_is_not_believed_without_a_checksum() -> None:
     sent = with_parity(NL2)
     assert story(find(sent)) == [sent]
     assert reasons(find(sent.replace(b"KA6", b"K\x8e6"))) == [Reason.TRUNCATED]
+
+
+def test_an_ident_that_says_nothing_is_not_believed_without_a_checksum() -> None:
+    """A slash got into the blank line: what follows is whole, but nothing says whose it is."""
+    for telegram in (NL2, NL3):
+        sent = with_parity(telegram)
+        assert story(find(sent)) == [sent]
+        damaged = sent.replace(b"\x8d\n\x8d\n", b"\x8d\n\xaf\x8d\n", 1)
+        assert all(isinstance(item, Rejected) for item in find(damaged))
 
 
 def test_a_bit_that_flips_breaks_the_parity() -> None:
@@ -399,6 +415,13 @@ def test_noise_without_end_is_told_once_and_takes_no_memory() -> None:
     assert reasons(finder.feed(b"noise") + finder.close()) == [Reason.GARBAGE]
 
 
+def test_lines_of_noise_without_end_take_no_memory_either() -> None:
+    finder = FrameFinder()
+    for _ in range(400):
+        finder.feed(b"noise\r\n" * 512)
+    assert len(finder._buffer) + len(finder._gap) < 80_000
+
+
 def test_a_telegram_has_at_most_8_kilobytes() -> None:
     def long(size: int) -> bytes:
         return checked(f"/ISk5\\2MT382-1000\n0-0:96.13.0({'3' * (size - 41)})\n!")
@@ -412,6 +435,19 @@ def test_a_telegram_has_at_most_8_kilobytes() -> None:
     assert story(find(b"x" + long(8193) + NL5)) == [(Reason.GARBAGE, (b"x" + long(8193)).rstrip()[:8192]), NL5]
 
 
+def test_a_telegram_without_a_checksum_that_is_like_one_before_is_not_longer_either() -> None:
+    def long(size: int) -> bytes:
+        return unchecked(f"/KAM5\n\n1-0:1.8.1(1*kWh)\n0-0:96.13.0({'3' * (size - 45)})\n!")
+
+    assert len(long(8192)) == 8192
+    reader = Reader()
+    (whole,) = reader.feed(long(8192))
+    assert isinstance(whole, Telegram)
+    (refused,) = reader.feed(long(8193))
+    assert isinstance(refused, Rejected)
+    assert refused.reason is Reason.OVERRUN
+
+
 def test_an_endless_telegram_is_refused_and_what_follows_is_found() -> None:
     endless = NL5[:100] + b"0" * 9000
     assert story(find(endless + b"\r\n" + NL5)) == [
@@ -423,6 +459,9 @@ def test_an_endless_telegram_is_refused_and_what_follows_is_found() -> None:
     near = NL5[:100] + b"0" * 8000
     assert story(find(near + NL5)) == [(Reason.OVERRUN, near), NL5]
     assert story(find(near + HOLLEY)) == [(Reason.OVERRUN, near), HOLLEY]
+    slashes = checked("/TST5/A/B\n\n1-0:1.8.0(1*kWh)\n!")
+    nearer = NL5[:100] + b"0" * 8090
+    assert story(find(nearer + slashes)) == [(Reason.OVERRUN, nearer), slashes]
     # Or at the very limit.
     just = NL5[:100] + b"0" * (8192 - 102) + b"\r\n"
     assert story(find(just + NL5)) == [(Reason.TRUNCATED, just), NL5]
@@ -443,13 +482,28 @@ def test_a_block_has_at_most_64_kilobytes() -> None:
         assert len(finder._buffer) < 70_000
 
 
+def test_the_largest_block_is_one_and_a_byte_more_is_none() -> None:
+    def of_size(size: int) -> bytes:
+        months = "1-0:1.8.0*01(0007900.001*kWh)\n" * 2000
+        filler = size - len(block("/ISk5MT174-0001", f"{months}0.0()\n!\n"))
+        return block("/ISk5MT174-0001", f"{months}0.0({'3' * filler})\n!\n")
+
+    largest, larger = of_size(65_536), of_size(65_537)
+    assert len(largest) == 65_536
+    assert story(find(largest + BLOCK)) == [largest, BLOCK]
+    assert story(find(larger + BLOCK)) == [(Reason.OVERRUN, larger[:-1]), (Reason.GARBAGE, larger[-1:]), BLOCK]
+
+
 # IEC 62056-21 blocks.
 
 
 def test_a_block_is_decoded_without_its_wrapping() -> None:
     (frame,) = find(HEAT_BLOCK)
     assert frame == Frame(
-        HEAT_BLOCK, b"/KAM MC\r\n0.0(00005077354)\r\n6.8(00433.65*GJ)\r\n6.31(0109868*h)\r\n!\r\n", checksum=True
+        HEAT_BLOCK,
+        b"/KAM MC\r\n0.0(00005077354)\r\n6.8(00433.65*GJ)\r\n6.31(0109868*h)\r\n!\r\n",
+        checksum=True,
+        block=True,
     )
     (frame,) = find(block("/KAM MC", "6.31(0109868*h)\n"))
     assert isinstance(frame, Frame)
@@ -499,7 +553,7 @@ def test_a_block_that_lost_its_stx_is_still_checked() -> None:
     body = BLOCK.replace(b"\x02", b"")
     (whole,), (frame,) = find(BLOCK), find(body)
     assert isinstance(whole, Frame)
-    assert frame == Frame(body, whole.text, checksum=True)
+    assert frame == Frame(body, whole.text, checksum=True, block=True)
     assert story(find(body + BLOCK)) == [body, BLOCK]
     # A digit that is another one: every line is whole, only the block check tells.
     damaged = body.replace(b"0008048", b"0009048", 1)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from p1meter.meter import DecryptionKeys, Reader, Reason, ReceivedAt, Rejected, Telegram
 
-from .composing import KEY, NL2, checked, nl5
+from .composing import KEY, NL2, block, checked, nl5, with_parity
 from .test_cipher import TEXT, VECTOR
 
 AT = ReceivedAt(17.5, datetime(2026, 11, 21, 1, 10, 4, tzinfo=UTC))
@@ -68,6 +68,17 @@ def test_the_country_decides_what_the_telegram_leaves_open() -> None:
         (item,) = Reader(country=country).feed(telegram)
         assert isinstance(item, Telegram)
         assert item.profile.country == country
+
+
+def test_an_optical_meter_is_the_same_however_its_block_was_received() -> None:
+    """Behind a server in the network seven bits may come as eight, and STX may be lost."""
+    sent = block("/TST5METER", "1-0:1.8.0(001234.500*kWh)\n1-0:1.7.0(00.500*kW)\n!\n")
+    for received in (sent, with_parity(sent), sent.replace(b"\x02", b"")):
+        (found,) = Reader().feed(received)
+        assert isinstance(found, Telegram)
+        assert found.profile.name == "iec"
+        # One register counts both ways, so it is the net power.
+        assert found.readings["power"].value == 500
 
 
 def test_keys_open_what_is_encrypted() -> None:

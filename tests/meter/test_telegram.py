@@ -24,8 +24,9 @@ TARIFFS = ("1-0:1.8.1(000001.000*kWh)", "1-0:1.8.2(000002.000*kWh)")
 
 def frame(raw: bytes) -> Frame:
     """What the finder makes of a telegram: an IEC block comes without STX, ETX and BCC."""
-    text = raw.partition(b"\x03")[0].replace(b"\x02", b"") if b"\x02" in raw else raw
-    return Frame(raw, text, raw.rstrip()[-1:] != b"!")
+    block = b"\x02" in raw
+    text = raw.partition(b"\x03")[0].replace(b"\x02", b"") if block else raw
+    return Frame(raw, text, raw.rstrip()[-1:] != b"!", block)
 
 
 def decoder(country: str | None = None) -> Decoder:
@@ -85,6 +86,11 @@ def test_what_is_no_object_is_left_out() -> None:
 
     assert [str(obis) for obis, _ in found.objects] == ["1-0:1.7.0", "1-0:2.7.0"]
     says(found, "power=244W")
+
+
+def test_beside_past_values_too_a_line_that_is_not_whole_gives_nothing() -> None:
+    found = decode("1-0:1.8.0*01(1.0*kWh)", "1-0:1.7.0(00.500x", "1-0:2.7.0(00.250*kW)")
+    says(found, "!power_import power_export=0.250kW")
 
 
 def test_a_telegram_of_nothing_is_a_telegram() -> None:
@@ -204,6 +210,14 @@ def test_a_value_on_a_line_of_its_own_belongs_to_the_object_before() -> None:
 )
 def test_one_object(line: str, rows: str) -> None:
     says(decode(line), rows)
+
+
+@pytest.mark.parametrize("sent", ["1e2", "1_0", "NaN", "Infinity", "9" * 25])
+def test_what_no_meter_means_by_a_number_is_none_whatever_python_makes_of_it(sent: str) -> None:
+    found = decode(f"1-0:1.7.0({sent}*kW)", "0-0:96.7.21(12)")
+    says(found, "power_import=-kW power_failures#12")
+    found = decode("1-0:1.7.0(1*kW)", f"0-0:96.7.21({sent})")
+    says(found, "power_import=1kW power_failures=-")
 
 
 def test_a_clock_that_was_not_set_is_told_but_what_it_stamped_is_not() -> None:
@@ -760,6 +774,21 @@ def test_a_second_telegram_is_not_read_from_the_beginning(monkeypatch: pytest.Mo
     assert found.mbus[1].at == datetime(2024, 7, 1, 9, 5, tzinfo=UTC)
     assert found.objects[4][1] == ("00.600*kW",)
     assert found.objects[6][1] == ("240701110500S", "00001.500*m3")
+
+
+def test_a_line_that_comes_and_goes_does_not_make_a_telegram_be_read_from_the_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def sent(watts: str, *more: str) -> Frame:
+        return frame(telegram("TST5", *HEAD, *TARIFFS, f"1-0:1.7.0(00.{watts}*kW)", "1-0:2.7.0(00.000*kW)", *more))
+
+    reader = decoder()
+    reader.decode(sent("100"), None)
+    reader.decode(sent("200", "1-0:32.7.0(231.0*V)"), None)
+    monkeypatch.setattr(reader, "_read", None)
+
+    says(reader.decode(sent("300"), None), "power=300W !voltage_l1")
+    says(reader.decode(sent("400", "1-0:32.7.0(232.0*V)"), None), "power=400W voltage_l1=232.0V")
 
 
 def test_a_reading_of_which_nothing_changed_is_the_same_object() -> None:

@@ -8,8 +8,8 @@ from math import nan
 
 import pytest
 
-from p1meter.gaps import HOUR, Gap, carried_on, find, is_flat, of_cost, rewritten
-from p1meter.joint import Row
+from p1meter.gaps import Gap, carried_on, find, is_flat, of_cost, rewritten
+from p1meter.joint import HOUR, Row
 
 MIDNIGHT = 1_763_683_200.0
 # A total that counted 1 a hour to 14:00; Home Assistant was off from 14:20 to 19:10, and 5.8 was used in between.

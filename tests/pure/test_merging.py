@@ -10,8 +10,8 @@ import pytest
 
 from p1meter.archive import Series, collect
 from p1meter.archive.past import Dated
+from p1meter.joint import HOUR
 from p1meter.merging import (
-    HOUR,
     Booked,
     Difference,
     Ours,

@@ -76,6 +76,7 @@ _STAMP: Final = "0-0:1.0.0"
 _STRIPPED = str.maketrans("", "", "-:.")
 # What stands for itself in no line: a value that holds it would end its line.
 _CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
+_FORMULAS = ("=", "+", "-", "@")
 # S is summer time in central Europe, W the time of winter, wherever the meter is.
 _LETTERS: Final = {timedelta(hours=1): "W", timedelta(hours=2): "S"}
 
@@ -149,7 +150,9 @@ def csv_cells(readings: Mapping[str, Reading]) -> dict[str, str]:
         elif isinstance(value, Decimal):
             cells[column] = f"{value:f}"  # never 1E-7
         else:
-            cells[column] = str(value).translate(_CONTROL)
+            text = str(value).translate(_CONTROL)
+            # What a spreadsheet would take for a formula stays a text.
+            cells[column] = f"'{text}" if text.startswith(_FORMULAS) else text
     return cells
 
 

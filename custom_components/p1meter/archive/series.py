@@ -79,7 +79,6 @@ class Series:
         key: as in `Dated`, or as the caller called it.
         unit: of everything in it, as people write it; that of the register.
         rows: by time, an hour at most once.
-        gaps: between the rows, by time.
         stretches: by time; where another begins the reading has fallen, or the equipment id is another one: what grew
             there is not known.
     """
@@ -87,13 +86,21 @@ class Series:
     key: str
     unit: str
     rows: Sequence[Hour]
-    gaps: Sequence[Gap]
     stretches: Sequence[Stretch]
 
     @property
     def grown(self) -> Decimal:
         """What has grown in all rows together."""
         return sum((row.grown for row in self.rows), _ZERO)
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """Those between the rows, by time."""
+        return [
+            Gap(before.start + _AN_HOUR, after.start)
+            for before, after in pairwise(self.rows)
+            if after.start - before.start > _AN_HOUR
+        ]
 
     @property
     def longest_gap(self) -> Gap | None:
@@ -210,12 +217,7 @@ def _series(name: str, collected: _Collected, problems: Problems) -> Series:
             rows.pop()
         rows += made
         stretches.append(Stretch(made[0].start, made[-1].start, run[0].value, run[-1].value, len(made)))
-    gaps = [
-        Gap(before.start + _AN_HOUR, after.start)
-        for before, after in pairwise(rows)
-        if after.start - before.start > _AN_HOUR
-    ]
-    return Series(name, collected.unit, rows, gaps, stretches)
+    return Series(name, collected.unit, rows, stretches)
 
 
 def _runs(readings: Sequence[_Reading], problems: Problems) -> list[list[_Reading]]:

@@ -65,6 +65,7 @@ class Rfc2217Port(asyncio.Transport, asyncio.Protocol):
         self._before = b""
         self._ours = {_BINARY, _SUPPRESS_GO_AHEAD, _COM_PORT}
         self._theirs = {_BINARY, _SUPPRESS_GO_AHEAD}
+        self._refused: set[tuple[int, int]] = set()
 
     # --- the protocol of the connection -------------------------------------------------------------------------------
 
@@ -217,9 +218,10 @@ class Rfc2217Port(asyncio.Transport, asyncio.Protocol):
             self._agree_on(option, self._theirs, asked=verb == _WILL, no=_DONT)
 
     def _agree_on(self, option: int, agreed: set[int], *, asked: bool, no: int) -> None:
-        """Say no to an option that is not ours to do, or that the other side takes back."""
-        if (option in agreed) != asked:
+        """Say no, once, to an option that is not ours to do, or that the other side takes back."""
+        if (option in agreed) != asked and (no, option) not in self._refused:
             agreed.discard(option)
+            self._refused.add((no, option))
             self._send(bytes((_IAC, no, option)))
 
     def _take_answer(self, subnegotiation: bytes) -> None:

@@ -151,6 +151,11 @@ class Stream:
         """What the port carries since the last telegram, where that is no telegram; None: not known."""
         return self._recogniser.verdict()
 
+    @property
+    def heard(self) -> bytes:
+        """The last bytes since the last telegram, 16 KiB at most."""
+        return self._recogniser.heard
+
     def ask_now(self) -> None:
         """Where each telegram is asked for: ask for the next one as soon as a meter can make it."""
         self._hurries = True

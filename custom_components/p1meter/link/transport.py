@@ -433,10 +433,10 @@ async def _connect_rfc2217(port: str, settings: LineSettings, receiver: _Receive
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT):
                 await opened.agree()
+            opened.prepare(lines=raise_lines)
+            await _set_line(opened, settings)
         except TimeoutError:
             raise NoRfc2217Error("no answer to COM-PORT-OPTION: bare data is for socket://") from None
-        opened.prepare(lines=raise_lines)
-        await _set_line(opened, settings)
     except BaseException:
         opened.abort()
         raise

@@ -5,12 +5,17 @@ control, frame counter, cipher text, authentication tag (Luxmetering, "E-Meter P
 """
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 import re
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import GCM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # What stands before the same header inside a frame of HDLC (LLC; or that, and the head of a block transfer with its
 # length in one byte or two) or of wired M-Bus (transport layer): there it begins no P1 telegram.
@@ -26,6 +31,8 @@ HEADER = b"".join(
         rb".{8}(?:[\x28-\x7f]|\x81.|\x82..|\x83...)[\x20\x30]",
     )
 )
+_HEADER = re.compile(HEADER, re.DOTALL)
+_LONGEST_HEADER = 15
 _HEADER_PARTS = re.compile(rb"\xdb\x08(.{8})(?:([\x28-\x7f])|\x81(.)|\x82(..)|\x83(...))([\x20\x30])", re.DOTALL)
 _ENCRYPTED_ONLY = b"\x20"
 # What can follow the length field of a frame with a telegram in it.
@@ -74,6 +81,40 @@ def frame_size(data: bytes | bytearray, start: int = 0) -> int | None:
     size = int.from_bytes(header[2] or header[3] or header[4] or header[5])
     # The length counts from the security control byte on.
     return header.end() - 1 - start + size if size in _SIZES else None
+
+
+class FramesWithin:
+    """The encrypted frames within something else whose end is awaited."""
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self._dropped = 0
+        self._searched = 0
+        # Where each ends that is not whole yet, and where it starts, in the stream; the first to end in front.
+        self._begun: list[tuple[int, int]] = []
+
+    def drop(self, size: int) -> None:
+        """Take note that so many bytes are gone from the front of what is awaited."""
+        self._dropped += size
+        self._searched = max(0, self._searched - size)
+
+    def one_opens(self, data: bytearray, opens: Callable[[bytes], bool]) -> bool:
+        """Return whether one that begins behind the first byte is whole and opens; of each that does not, ask once.
+
+        `data` is what is awaited, as far as it came.
+        """
+        for header in _HEADER.finditer(data, max(1, self._searched - _LONGEST_HEADER)):
+            size = frame_size(data, header.start())
+            if size is not None and header.end() > self._searched:
+                start = self._dropped + header.start()
+                heappush(self._begun, (start + size, start))
+        self._searched = len(data)
+        while self._begun and self._begun[0][0] <= self._dropped + len(data):
+            end, start = self._begun[0]
+            if start > self._dropped and opens(bytes(data[start - self._dropped : end - self._dropped])):
+                return True
+            heappop(self._begun)
+        return False
 
 
 def decrypt(frame: bytes, keys: DecryptionKeys | None) -> bytes:

@@ -73,13 +73,18 @@ class Recogniser:
         self._heard += data
         del self._heard[:-_KEPT]
 
+    @property
+    def heard(self) -> bytes:
+        """The last bytes since it forgot what was heard, 16 KiB at most."""
+        return bytes(self._heard)
+
     def clear(self) -> None:
         """Forget what was heard."""
         self._heard.clear()
 
     def verdict(self) -> Foreign | None:
         """Return what the last bytes are; None: nothing or a click, text, or what a meter has encrypted."""
-        heard = bytes(self._heard)
+        heard = self.heard
         if _has_hdlc(heard):
             return Foreign.HDLC
         if _has_mbus(heard):

@@ -98,12 +98,16 @@ class Meter:
     """A meter on the M-Bus that is read by its lines.
 
     Attributes:
-        device: What it is.
+        channel: Where it is connected.
+        role: What it is.
+        device_type: What it says that it is.
         measured: The key of its reading.
         serial: The key of its serial number; None if it has none.
     """
 
-    device: MBusDevice
+    channel: int
+    role: str
+    device_type: int
     measured: str
     serial: str | None
 
@@ -125,7 +129,6 @@ class Form:
         meters: The M-Bus meters; none if they are not read by their lines.
         channels: The groups of each M-Bus meter then.
         unknown: Those that p1meter has no register for.
-        line_end: How lines end.
     """
 
     match: Callable[[str], re.Match[str] | None]
@@ -140,20 +143,18 @@ class Form:
     meters: Sequence[Meter]
     channels: Mapping[int, Sequence[tuple[int, Code]]]
     unknown: Sequence[tuple[int, Code]]
-    line_end: str
 
     def objects(self, places: Sequence[tuple[int, Code]], values: Sequence[str]) -> list[Object]:
         """Return some of the objects of a telegram with these values."""
-        return [(item, tuple(values[index].replace(self.line_end, "").split(")("))) for index, item in places]
+        return [(item, tuple(values[index].split(")("))) for index, item in places]
 
     def devices(self, readings: Mapping[str, Reading]) -> dict[int, MBusDevice]:
         """Return the M-Bus meters that are read by their lines."""
         devices = {}
         for meter in self.meters:
-            channel, role, _, device_type, _ = meter.device
             serial = None if meter.serial is None else readings[meter.serial].value
-            devices[channel] = MBusDevice(
-                channel, role, cast("str | None", serial), device_type, readings[meter.measured].at
+            devices[meter.channel] = MBusDevice(
+                meter.channel, meter.role, cast("str | None", serial), meter.device_type, readings[meter.measured].at
             )
         return devices
 
@@ -285,7 +286,6 @@ def _learn(text: str, known: Known) -> Form | None:
             if not teller.meters
         },
         [(index, field.item) for index, field in enumerate(fields) if field.kind == UNKNOWN],
-        end,
     )
 
 
@@ -405,7 +405,9 @@ class _Teller:
             or len(set(parts)) != len(parts)
         ):
             return None
-        return Meter(device, measured[0], f"{channel}:equipment_id" if serials else None)
+        return Meter(
+            channel, device.role, device.device_type, measured[0], f"{channel}:equipment_id" if serials else None
+        )
 
     def _measured(self, line: _Line) -> Field | None:
         """Return what is measured by an M-Bus meter; None if it is no stamp and a number."""

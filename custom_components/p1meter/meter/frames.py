@@ -6,12 +6,20 @@ checksum decides; only if it says no is the text searched for a telegram that wa
 """
 
 from collections import deque
-from heapq import heappop, heappush
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .checksum import crc16_arc
-from .cipher import HEADER, LOOKS_BACK, NoKeyError, UnauthenticatedError, WrongKeyError, decrypt, frame_size
+from .cipher import (
+    HEADER,
+    LOOKS_BACK,
+    FramesWithin,
+    NoKeyError,
+    UnauthenticatedError,
+    WrongKeyError,
+    decrypt,
+    frame_size,
+)
 from .verdict import (
     BAD_CHECKSUM,
     BLOCK_START,
@@ -69,50 +77,59 @@ _TAG_OF_ENCRYPTED = 0xDB
 _IDLE_BYTES = b"\x00\r\n\x7f\x8d"
 
 _EOL = rb"[\r\x8d]?\n"
-_LINE_START = rb"(?<![^\x00\r\n\x7f\xff\x8d])"
-_IDENT = rb"[/\xaf]%b{3,127}\r?\n" % IDENT_TEXT
-_UNFINISHED_IDENT = rb"[/\xaf]%b{0,127}\r?\Z" % IDENT_TEXT
+# Behind a slash: what stands before it ends a line, or is padding.
+_ON_NEW_LINE = rb"(?<![^\x00\r\n\x7f\xff\x8d].)"
+_IDENT_REST = rb"%b{3,127}\r?\n" % IDENT_TEXT
+_IDENT = rb"[/\xaf]" + _IDENT_REST
 _UNFINISHED_HEADER = rb"\xdb(?:\x08.{0,13})?\Z"
 _END = rb"\n![^()/\xaf\n]{0,8}\n"
 _LONGEST_END = 11
 _LONGEST_UNFINISHED_HEADER = 14
-_LONGEST_HEADER = 15
-# The end of something that did not begin at the start of a line.
-_STRAY_END = rb"(?:%b|!(?:%b)?\x03.)" % (_END, _EOL)
 
 
 def _pattern(*alternatives: bytes) -> re.Pattern[bytes]:
+    """Compile what is searched for. Where each alternative begins with a certain byte, a search skips all others."""
     return re.compile(b"|".join(alternatives), re.DOTALL)
+
+
+def _slash(*rests: bytes) -> list[bytes]:
+    """Return what begins with a slash: either one, each by itself."""
+    return [slash + rest for rest in rests for slash in (b"/", rb"\xaf")]
 
 
 _IDENT_LINE = _pattern(_IDENT)
 _PLAIN_START = _pattern(_IDENT + rb"(?:%b)?[0-9]" % _EOL)
 _END_LINE = _pattern(_END)
-_BLOCK_END = _pattern(rb"(?:\x03|%b)(.?)" % _END)
+_BLOCK_END = _pattern(rb"\x03", _END)
 # Within what is taken for a P1 telegram, a block's end: another one follows, or it stands behind the `!`.
 _BLOCK_END_IN_TEXT = _pattern(rb"\x03.(?=%b)" % _IDENT, rb"!%b\x03." % _EOL)
-_START = _pattern(_LINE_START + _IDENT, HEADER)
-_EVENT = _pattern(_LINE_START + _IDENT, HEADER, _STRAY_END)
+_STARTS = (*_slash(_ON_NEW_LINE + _IDENT_REST), HEADER)
+# The end of something that did not begin at the start of a line.
+_STRAY_ENDS = (_END, rb"!(?:%b)?\x03." % _EOL)
 # Where the input ends, the last start may be unfinished.
-_LAST_START = _pattern(_LINE_START + _IDENT, HEADER, _LINE_START + _UNFINISHED_IDENT, _UNFINISHED_HEADER)
-_LAST_EVENT = _pattern(_LINE_START + _IDENT, HEADER, _STRAY_END, _LINE_START + _UNFINISHED_IDENT, _UNFINISHED_HEADER)
+_UNFINISHED_STARTS = (*_slash(_ON_NEW_LINE + rb"%b{0,127}\r?\Z" % IDENT_TEXT), _UNFINISHED_HEADER)
+_START = _pattern(*_STARTS)
+_EVENT = _pattern(*_STARTS, *_STRAY_ENDS)
+_LAST_START = _pattern(*_STARTS, *_UNFINISHED_STARTS)
+_LAST_EVENT = _pattern(*_STARTS, *_STRAY_ENDS, *_UNFINISHED_STARTS)
 # Within what may be an encrypted frame: no cipher text looks like an ident line and the code of a data line. It may
 # begin within a line: noise that looks like a header need not end with one.
 _IDENT_END = rb"(?:%b){1,4}[\x02\x82]?" % _EOL
 _CODE_TEXT = rb"[0-9\xb0-\xb9.:*\xaa&\xa6CF\xc3\xc6-]"
-_PLAIN_WITHIN = rb"[/\xaf]%b{3,127}%b%b{1,23}\(" % (IDENT_TEXT, _IDENT_END, _CODE_TEXT)
-_START_WITHIN = _pattern(HEADER, _PLAIN_WITHIN)
-_PLAIN_START_WITHIN = _pattern(_PLAIN_WITHIN)
-_ENCRYPTED_START = _pattern(HEADER)
+_PLAIN_WITHIN = _slash(rb"%b{3,127}%b%b{1,23}\(" % (IDENT_TEXT, _IDENT_END, _CODE_TEXT))
+_START_WITHIN = _pattern(HEADER, *_PLAIN_WITHIN)
+_PLAIN_START_WITHIN = _pattern(*_PLAIN_WITHIN)
 _UNFINISHED_WITHIN = _pattern(
-    _LINE_START + rb"[/\xaf]%b{0,127}\r?\Z" % IDENT_TEXT,
-    _LINE_START + rb"[/\xaf]%b{3,127}%b\r?%b{0,23}\Z" % (IDENT_TEXT, _IDENT_END, _CODE_TEXT),
+    *_slash(
+        _ON_NEW_LINE + rb"%b{0,127}\r?\Z" % IDENT_TEXT,
+        _ON_NEW_LINE + rb"%b{3,127}%b\r?%b{0,23}\Z" % (IDENT_TEXT, _IDENT_END, _CODE_TEXT),
+    )
 )
 _UNFINISHED_ENCRYPTED_START = _pattern(_UNFINISHED_HEADER)
 _SLASH = _pattern(rb"[/\xaf]")
 _LONGEST_HEAD_PART = 18
-# Elgama: after the ident line, length and security control as in an encrypted frame, but without its tag and title.
-_SEALED_HEAD = _pattern(rb"/[^\n]+\n(?:%b)*+(?:\xdb?\x08.{8}|\x00)\x82([\x00-\x1f].)(?=[\x20\x30])" % _EOL)
+# Elgama: after the ident line the same as in an encrypted frame, but without its tag; the title may be left out.
+_SEALED_HEAD = _pattern(rb"/[^\n]+\n(?:%b)*+(?:\x08.{8}|\x00)\x82([\x00-\x1f].)(?=[\x20\x30])" % _EOL)
 _SEALED_END = _pattern(rb"(?:%b)?![0-9A-Fa-f]{0,4}%b" % (_EOL, _EOL))
 _LONGEST_SEALED_END = 9
 # Where the block check should be, the next telegram begins.
@@ -147,9 +164,7 @@ class FrameFinder:
         self._gap_is_told = False
         self._closing = False
         self._ident_line = b""
-        # Encrypted frames within what is awaited, as far as it was looked at: where each ends, and where it starts.
-        self._awaited: list[tuple[int, int]] = []
-        self._looked_at = 0
+        self._within = FramesWithin()
         self._knows = knows
 
     def feed(self, data: bytes) -> list[Frame | Rejected]:
@@ -157,7 +172,7 @@ class FrameFinder:
         if self._begins_line and not self._gap and self._step in self._before_end:
             whole = bytes(self._buffer) + data
             if taken := self._take_whole(whole):
-                self._buffer.clear()
+                self._drop(len(self._buffer))
                 self._become(FrameFinder._between)
                 data = whole[taken:]
         if data:
@@ -187,9 +202,9 @@ class FrameFinder:
         while end := data.find(b"!", start) + 1:
             checksum = data[end : end + 2] != b"\r\n"
             raw = data[start : end + (6 if checksum else 2)]
-            if not (self._is_checked(raw) if checksum else self._knows(raw)):
+            if len(raw) > TELEGRAM_LIMIT or not (self._is_checked(raw) if checksum else self._knows(raw)):
                 break
-            self._items.append(tuple.__new__(Frame, (raw, raw, checksum)))
+            self._items.append(tuple.__new__(Frame, (raw, raw, checksum, False)))
             start += len(raw)
         return start
 
@@ -201,7 +216,7 @@ class FrameFinder:
                 return False
             self._ident_line = ident[0]
         stated, computed = raw[-9:], b"\r\n!%04X\r\n" % crc16_arc(raw[:-6])
-        return (stated == computed or stated.upper() == computed) and len(raw) <= TELEGRAM_LIMIT
+        return stated == computed or stated.upper() == computed
 
     def _run(self) -> None:
         while self._buffer and self._step(self):
@@ -276,7 +291,10 @@ class FrameFinder:
             return True
         head = HEAD.match(buffer)
         following = bytes(buffer[head.end() : head.end() + _LONGEST_HEAD_PART]) if head else b""
-        if head and is_stx(buffer, head.end()):
+        if head and frame_size(buffer, head.end()) is not None:
+            # What came before only looked like an ident line.
+            self._refuse(_NO_END, head.end())
+        elif head and is_stx(buffer, head.end()):
             self._become(FrameFinder._block)
             self._searched = head.end()
         elif b" " <= following[:1] <= b"~" or len(following) == _LONGEST_HEAD_PART or self._closing:
@@ -312,14 +330,14 @@ class FrameFinder:
         buffer = self._buffer
         while end := _BLOCK_END.search(buffer, self._searched):
             self._searched = end.start()
-            following = end[1]
+            following = buffer[end.end() : end.end() + 1]
             if not following and not self._closing:
                 return False
-            is_etx = end[0].startswith(ETX)
+            is_etx = end[0] == ETX
             if is_etx or following != ETX:
-                size = end.end() if is_etx else end.start(1)
+                size = end.end() + (len(following) if is_etx else 0)
                 return self._settle(size) if size <= _BLOCK_LIMIT else self._overrun(_BLOCK_LIMIT)
-            self._searched = end.start(1)
+            self._searched = end.end()
         self._searched = max(self._searched, len(buffer) - _LONGEST_END)
         return self._go_without_end(_BLOCK_LIMIT)
 
@@ -327,7 +345,7 @@ class FrameFinder:
         """In an encrypted frame: wait for all of it, then open it."""
         buffer, size = self._buffer, self._size
         if len(buffer) < size:
-            if not self._closing and not self._holds_telegram():
+            if not self._closing and not self._holds_encrypted() and not self._holds_plain():
                 return False
             if not self._restart(_START_WITHIN, len(buffer), only_first=True):
                 self._refuse(_TIMEOUT, len(buffer))
@@ -345,10 +363,14 @@ class FrameFinder:
             self._refuse(verdict, size)
         return True
 
-    def _holds_telegram(self) -> bool:
-        """Return whether another telegram came whole while the end of the encrypted frame is awaited: it was none."""
-        if self._holds_encrypted():
-            return True
+    def _holds_encrypted(self) -> bool:
+        """Return whether an encrypted frame came whole, and opens, within what is awaited: so that was no telegram."""
+        return self._keys is not None and self._within.one_opens(
+            self._buffer, lambda raw: isinstance(self._decrypt(raw), Frame)
+        )
+
+    def _holds_plain(self) -> bool:
+        """Return whether a plain telegram came whole, with its checksum, within the encrypted frame that is awaited."""
         buffer = self._buffer
         # Of what was there before nothing can have changed.
         ends = _END_LINE.finditer(buffer, max(0, self._searched - _LONGEST_END))
@@ -358,20 +380,6 @@ class FrameFinder:
                 verdict = check(bytes(buffer[start.start() : end.end()]))
                 if isinstance(verdict, Frame) and verdict.checksum:
                     return True
-        return False
-
-    def _holds_encrypted(self) -> bool:
-        """Return whether an encrypted frame came whole within what is awaited, since this was last asked."""
-        buffer = self._buffer
-        for header in _ENCRYPTED_START.finditer(buffer, max(1, self._looked_at - _LONGEST_HEADER)):
-            size = frame_size(buffer, header.start())
-            if size and header.end() > self._looked_at:
-                heappush(self._awaited, (header.start() + size, header.start()))
-        self._looked_at = len(buffer)
-        while self._awaited and self._awaited[0][0] <= len(buffer):
-            end, start = heappop(self._awaited)
-            if isinstance(self._decrypt(bytes(buffer[start:end])), Frame):
-                return True
         return False
 
     def _decrypt(self, raw: bytes) -> Frame | Refusal:
@@ -453,7 +461,7 @@ class FrameFinder:
             if not self._restart(_LAST_START, size):
                 self._refuse(_TIMEOUT, size)
             return True
-        if self._keys is not None and self._holds_encrypted():
+        if self._holds_encrypted():
             return self._restart(_START, size)
         return size > limit + _REACH and self._overrun(limit)
 
@@ -499,12 +507,11 @@ class FrameFinder:
     def _become(self, step: Callable[[FrameFinder], bool]) -> None:
         self._step = step
         self._searched = 0
-        self._awaited.clear()
-        self._looked_at = 0
         self._begins_line = True
 
     def _drop(self, size: int) -> None:
         del self._buffer[:size]
+        self._within.drop(size)
         self._searched = max(0, self._searched - size)
 
     def _skip(self, size: int) -> None:

@@ -102,7 +102,6 @@ _detect = lru_cache(maxsize=64)(detect)
 _NOTHING: Mapping[str, Reading] = MappingProxyType({})
 _NO_METERS: Mapping[int, MBusDevice] = MappingProxyType({})
 
-_STX = b"\x02"
 _RESET = "last_reset"
 _TELEGRAM_TIME = "telegram_time"
 _IDENTITY = "equipment_id"
@@ -140,15 +139,15 @@ class Decoder:
 
     def knows(self, raw: bytes) -> bool:
         """Return whether a telegram without a checksum is whole, for it has the form of one that was found whole."""
-        fit = self._look_at(raw, (False, _STX in raw))
+        fit = self._look_at(raw, (False, False))
         self._asked = raw, fit
         return fit[2] is not None
 
     def decode(self, frame: Frame, at: ReceivedAt | None) -> Telegram:
         """Return what a frame says. Never fails: what cannot be read is left out."""
-        raw, sent, checksum = frame
+        raw, sent, checksum, block = frame
         asked, self._asked = self._asked, None
-        fit = asked[1] if asked is not None and asked[0] is raw else self._look_at(sent, (checksum, _STX in raw))
+        fit = asked[1] if asked is not None and asked[0] is raw else self._look_at(sent, (checksum, block))
         text, self._how, form, values = fit
         if form is None or not self._update(form, values, anew=form is not self._form):
             self._read(text)

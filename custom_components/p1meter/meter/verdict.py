@@ -44,12 +44,14 @@ class Frame(NamedTuple):
     `raw` is what was received, from `/` to the end (decrypted where it was encrypted). `text` is what there is to
     decode: ident line, data lines and the `!` line. It is the same object as `raw`, except that bit 7 is stripped where
     7E1 was read as 8N1, and that an IEC 62056-21 block comes without STX, ETX and BCC, with `!` on a line of its own.
-    `checksum` says whether a CRC or BCC was there; a frame whose checksum does not match is none.
+    `checksum` says whether a CRC or BCC was there; a frame whose checksum does not match is none. `block` says whether
+    it is such a block.
     """
 
     raw: bytes
     text: bytes
     checksum: bool
+    block: bool = False
 
 
 class Refusal(NamedTuple):
@@ -89,8 +91,8 @@ BLOCK_START = re.compile(rb"[/\xaf][^/\xaf\n]*+\n%b[\x02\x82]" % _BEFORE_DATA)
 # The last slash of a line that could be an ident, and what may stand between two slashes of one ident.
 LAST_SLASH = re.compile(rb"[/\xaf][^\x00-\x1f\x7f!()\xa9/\xaf]{1,127}\r?\n")
 _BETWEEN_SLASHES = re.compile(rb"[/\xaf]%b*" % IDENT_TEXT)
-# A second slash is the start of another telegram.
-_IDENT_LINE = re.compile(rb"/[ -.0-~]*+\r*+")
+# A second slash is the start of another telegram, and what says nothing is the rest of one.
+_IDENT_LINE = re.compile(rb"/[ -.0-~]{3,}+\r*+")
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,4}")
 # Objects of systems that always send a checksum: DSMR 4 and later, eMUCS, Luxembourg, Hungary.
 _CHECKED_SYSTEM = re.compile(
@@ -167,7 +169,7 @@ def _check_block(raw: bytes, text: bytes, start: int) -> Frame | Refusal:
         lines += b"\r\n"
     ident, _, _ = text.partition(b"\n")
     refusal = _check_lines(raw, ident, lines, are_data_sets if checksum else are_data_lines)
-    return refusal or Frame(raw, ident + b"\n" + lines + b"!\r\n", checksum=checksum)
+    return refusal or Frame(raw, ident + b"\n" + lines + b"!\r\n", checksum=checksum, block=True)
 
 
 def _check_lines(raw: bytes, ident: bytes, lines: bytes, fit: Callable[[bytes], bool]) -> Refusal | None:

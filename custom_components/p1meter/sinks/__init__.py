@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 from ..meter.values import captured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
+    from ..archive import FileError
+    from ..archive.errors import FileErrorKind
     from ..meter import Reading, Telegram
 
 
@@ -54,6 +56,19 @@ class SinkStatus:
     error: str | None = None
     facts: dict[str, str] = field(default_factory=dict)
     """What goes into that sentence, beside `name`."""
+
+    def cannot_write(self, sink: str, err: FileError, told: Collection[FileErrorKind]) -> bool:
+        """Say that a file cannot be written; return whether that is news.
+
+        Args:
+            sink: begins the keys of the sentences.
+            err: why.
+            told: what a person can do something about; all else is `failed`, with what the system says.
+        """
+        before = self.error
+        self.error = f"{sink}_{err.kind if err.kind in told else 'failed'}"
+        self.facts = {"path": err.path, "error": err.detail}
+        return self.error != before
 
 
 class Sink(Protocol):

@@ -16,6 +16,7 @@ from . import Delivery, SinkStatus
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
+    from ..archive.errors import FileErrorKind
     from ..meter import Obis
     from ..sink_settings import JournalSettings
 
@@ -30,8 +31,7 @@ _RETRY_PAUSE: Final = 60
 _END_TIMEOUT: Final = 4
 # The clock of this computer and the meter's say the same month.
 _SAME_TIME: Final = timedelta(days=1)
-# What a person can do something about; all else is `failed`, with what the system says.
-_TOLD: Final = frozenset({"disk_full", "denied", "in_use"})
+_TOLD: Final[frozenset[FileErrorKind]] = frozenset({"disk_full", "denied", "in_use"})
 
 
 class JournalSink:
@@ -174,11 +174,8 @@ class JournalSink:
         self.status.waiting = len(self._waiting) + self._being_written
 
     def _failed(self, err: FileError) -> None:
-        error = f"journal_{err.kind if err.kind in _TOLD else 'failed'}"
-        if error != self.status.error:
+        if self.status.cannot_write("journal", err, _TOLD):
             _LOGGER.warning("The journal cannot be written: %s", err)
-        self.status.facts = {"path": err.path, "error": err.detail}
-        self.status.error = error
 
     def _succeeded(self) -> None:
         if self.status.error is not None:

@@ -11,6 +11,7 @@ from . import SinkStatus
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
+    from ..archive.errors import FileErrorKind
     from ..sink_settings import LatestFileSettings
     from . import Delivery
 
@@ -20,8 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 _EARLY: Final = 0.9
 # At the end there is so much time to write the rest (s).
 _END_TIMEOUT: Final = 4
-# What a person can do something about; all else is `failed`, with what the system says.
-_TOLD: Final = frozenset({"disk_full", "denied", "missing"})
+_TOLD: Final[frozenset[FileErrorKind]] = frozenset({"disk_full", "denied", "missing"})
 
 
 class LatestFileSink:
@@ -94,7 +94,8 @@ class LatestFileSink:
             if await self.async_write(self._newest):
                 self.status.sent += 1
         except FileError as err:
-            self._failed(err)
+            if self.status.cannot_write("latest_file", err, _TOLD):
+                _LOGGER.warning("The file with the newest telegram cannot be written: %s", err)
         else:
             self.status.error = None
 
@@ -107,10 +108,3 @@ class LatestFileSink:
         with replacing(self._path) as file:
             file.write(telegram)
         return True
-
-    def _failed(self, err: FileError) -> None:
-        error = f"latest_file_{err.kind if err.kind in _TOLD else 'failed'}"
-        if error != self.status.error:
-            _LOGGER.warning("The file with the newest telegram cannot be written: %s", err)
-        self.status.facts = {"path": err.path, "error": err.detail}
-        self.status.error = error

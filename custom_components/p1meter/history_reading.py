@@ -1,0 +1,231 @@
+"""Reads files of the past, and what a meter remembers, and finds the sensors that they are of. Nothing is written."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal
+
+from homeassistant.components.recorder.entity_options import is_entity_recorded
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.recorder import get_instance
+from homeassistant.util import dt as dt_util
+
+from .archive import collect, open_history, readings_of
+from .memory import slot_id
+from .merging import one_after_the_other, sum_of
+from .meter import REGISTERS
+from .meter.electricity import TOTALS
+from .meter.history import rows as history_rows
+from .recorded import in_unit_of, metadata_of, read_metadata, sensor_of, unit_shown
+from .roles import ELECTRICITY, is_of
+from .sensor import unit_and_factor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from homeassistant.components.recorder.models import StatisticMetaData
+    from homeassistant.core import HomeAssistant
+
+    from .archive import History, HistoryFile, Problems, Series
+    from .archive.past import Dated, HistoryKind
+    from .coordinator import MeterCoordinator, P1MeterConfigEntry
+
+# Progress is told in steps of so much.
+_STEP: Final = 0.01
+
+type WhyNot = Literal["no_sensor", "disabled", "not_recorded", "unit"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A register of a file that is not imported.
+
+    Attributes:
+        key: the register as the file has it: `1:gas`, `export_tariff_1`.
+        why: `no_sensor` (this meter has none for it), `disabled` (it has, but it is disabled), `not_recorded` (the
+            recorder was told to leave it out) or `unit` (the recorder counts it in something else).
+        slot: the sensor's slot; None where there is none.
+        series: what the file says of it.
+    """
+
+    key: str
+    why: WhyNot
+    slot: str | None
+    series: Series
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What files, or the memory of a meter, say of our sensors.
+
+    Attributes:
+        kind: of the first file; None: the memory of the meter.
+        series: by slot id (`electricity_import_tariff_1`), in the order of the file.
+        left_out: the registers that are not imported.
+        problems: what could not be used of the files.
+    """
+
+    kind: HistoryKind | None
+    series: Mapping[str, Series]
+    left_out: Sequence[LeftOut]
+    problems: Problems
+
+
+async def async_read(
+    hass: HomeAssistant,
+    entry: P1MeterConfigEntry,
+    paths: Sequence[Path],
+    *,
+    columns: Sequence[str] = (),
+    on_progress: Callable[[float], None] | None = None,
+) -> Found:
+    """Read files of the past, in the executor; nothing is written. To cancel it ends the reading too.
+
+    Args:
+        hass: where the recorder runs.
+        entry: the meter, loaded.
+        paths: the files; together they are one history.
+        columns: see `open_history`.
+        on_progress: is told, in the event loop, how much was read, from 0 to 1.
+
+    Raises:
+        FileError: a file cannot be read; `path` says which.
+        HistoryError: a file is no history, or not whole; `file` says which of several. `columns_needed`: call again.
+    """
+    meter = entry.runtime_data
+    channels = {} if meter.data is None else {one.channel: one.role for one in meter.data.mbus.values()}
+    zone, country, now = dt_util.get_default_time_zone(), hass.config.country, dt_util.utcnow()
+
+    def tell(progress: float) -> None:
+        if on_progress is not None:
+            hass.loop.call_soon_threadsafe(on_progress, progress)
+
+    def read(file: HistoryFile) -> tuple[History, _Meters]:
+        meters = _Meters()
+
+        def values() -> Iterator[Dated]:
+            told = 0.0
+            for one in file.values():
+                if file.progress >= told + _STEP:
+                    told = file.progress
+                    tell(told)
+                meters.note(one)
+                yield one
+
+        history = collect(values(), problems=file.problems, until=now)
+        tell(1.0)
+        return history, meters
+
+    opened = partial(open_history, *paths, zone=zone, country=country, columns=columns, channels=channels)
+    file = await hass.async_add_executor_job(opened)
+    try:
+        history, meters = await hass.async_add_executor_job(read, file)
+    finally:
+        file.stop()
+    return await _found(hass, meter, file.kind, history, meters)
+
+
+async def async_read_meter(hass: HomeAssistant, entry: P1MeterConfigEntry) -> Found:
+    """Take what the meter itself remembers of past months out of its newest telegram; without any, nothing is found.
+
+    A month is one reading: what has grown in it is in its last hour.
+    """
+    meter = entry.runtime_data
+    values = [] if meter.data is None else list(readings_of(history_rows(meter.data)))
+    history = collect(values, until=dt_util.utcnow())
+    return await _found(hass, meter, None, history, _Meters())
+
+
+class _Meters:
+    """Which meters the values of a file are of."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, set[str]] = {}
+
+    def note(self, one: Dated) -> None:
+        """Take note of a value."""
+        if one.meter:
+            self._ids.setdefault(one.key, set()).add(one.meter)
+
+    def ids(self, key: str) -> set[str]:
+        """Return the equipment ids of the meters that have sent a register."""
+        return self._ids.get(key, set())
+
+
+async def _found(
+    hass: HomeAssistant, meter: MeterCoordinator, kind: HistoryKind | None, history: History, meters: _Meters
+) -> Found:
+    """Find the sensors of what was read."""
+    entry_id = meter.config_entry.entry_id
+    found: dict[str, Series] = {}
+    left_out: list[LeftOut] = []
+    by_slot: dict[str, list[Series]] = {}
+    for key, series in history.series.items():
+        slot = _slot_of(meter, key, meters)
+        if slot is None:
+            left_out.append(LeftOut(key, "no_sensor", None, series))
+        else:
+            by_slot.setdefault(slot, []).append(series)
+    for total, parts in TOTALS.items():
+        slots = [slot for part in parts if (slot := slot_id(ELECTRICITY, part)) in by_slot]
+        total_slot = slot_id(ELECTRICITY, total)
+        if total_slot not in by_slot and len(slots) > 1 and sensor_of(hass, entry_id, total_slot) is not None:
+            by_slot[total_slot] = [sum_of(total, [by_slot[slot][0] for slot in slots])]
+    for slot, all_series in by_slot.items():
+        series, *others = sorted(all_series, key=lambda one: one.rows[0].start)
+        for other in others:
+            joined = one_after_the_other(series, other)
+            if joined is None:
+                # The one that goes on is ours.
+                ended, series = sorted((series, other), key=lambda one: one.rows[-1].start)
+                left_out.append(LeftOut(ended.key, "no_sensor", None, ended))
+            else:
+                series = joined
+        why = await async_why_not(hass, entry_id, slot, series)
+        if why is None:
+            found[slot] = series
+        else:
+            left_out.append(LeftOut(series.key, why, slot, series))
+    return Found(kind, found, left_out, history.problems)
+
+
+def _slot_of(meter: MeterCoordinator, key: str, meters: _Meters) -> str | None:
+    """Return the slot of a register of a file; None: this meter has no such device, or several."""
+    channel, _, register = key.rpartition(":")
+    kind = REGISTERS[register].device
+    if kind == ELECTRICITY:
+        return slot_id(ELECTRICITY, register)
+    roles = [role for role in meter.memory.ids if is_of(kind, role)]
+    by_id = [role for role in roles if meter.memory.ids[role] in meters.ids(key)]
+    by_channel = [
+        slot.role
+        for slot_name, reading in meter.readings.items()
+        if (slot := meter.memory.slots.get(slot_name)) is not None
+        and slot.role in roles
+        and str(reading.channel) == channel
+    ]
+    role = next(iter(by_id or (roles if len(roles) == 1 else by_channel)), None)
+    return None if role is None else slot_id(role, register)
+
+
+async def async_why_not(hass: HomeAssistant, entry_id: str, slot: str, series: Series) -> WhyNot | None:
+    """Return why a register cannot be imported; None: it can."""
+    entity = sensor_of(hass, entry_id, slot)
+    if entity is None:
+        return "no_sensor"
+    if entity.disabled:
+        return "disabled"
+    if not is_entity_recorded(hass, entity.entity_id):
+        return "not_recorded"
+    known = await get_instance(hass).async_add_executor_job(read_metadata, hass, entity.entity_id)
+    metadata = known or metadata_of(entity.entity_id, unit_shown(hass, entity))
+    return "unit" if factor_of(metadata, series) is None else None
+
+
+def factor_of(metadata: StatisticMetaData, series: Series) -> float | None:
+    """Return what one of a file is in the unit of the statistics; None: it is of another kind."""
+    unit, factor = unit_and_factor(series.unit)
+    try:
+        return in_unit_of(metadata, float(factor), unit)
+    except HomeAssistantError:
+        return None

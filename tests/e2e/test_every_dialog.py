@@ -1,0 +1,62 @@
+"""Every dialog in a house that speaks Dutch: each field has its name, and nothing is left in English."""
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.simulation.meter import SimulatedMeter
+
+from .browser import Words, pattern, sign_in
+from .walk import Seen, Walk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.async_api import Page
+
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+
+LANGUAGE = "nl"
+SWITCHES = ("Boiler contactor",)
+# Of a form and of the sections in it: each field, and what it is called on the screen.
+FIELDS = """forms => forms.flatMap(form => form.schema
+    .filter(field => field.type !== "constant")
+    .map(field => [field.name, form.computeLabel ? form.computeLabel(field, form.data) : ""]))"""
+# What stands in a dialog, also in what its parts keep to themselves.
+TEXT = """dialog => {
+    const text = node => node.nodeType === Node.TEXT_NODE ? node.data
+        : ["STYLE", "SCRIPT"].includes(node.nodeName) ? ""
+        : [...(node.shadowRoot ? [node.shadowRoot] : []), ...node.childNodes].map(text).join(" ");
+    return text(dialog);
+}"""
+
+
+async def test_every_dialog_is_dutch(page: Page, tmp_path: Path) -> None:
+    english, dutch = Words("en"), Words(LANGUAGE)
+    seen: dict[str, str] = {}
+
+    async def look(at: Seen) -> None:
+        # What stands before the first placeholder; it is laid out a moment after the rest.
+        description = re.split(r"[{\n]", dutch.below(f"{at.texts}/").get("description", ""))[0].strip()
+        if description:
+            await at.dialog.get_by_text(description).first.wait_for()
+        text = seen[at.texts] = " ".join(str(await at.dialog.evaluate(TEXT)).split())
+        ours = dutch.below(f"{at.texts}/")
+        for name, label in await at.dialog.locator("ha-form").evaluate_all(FIELDS):
+            names = {said for path, said in ours.items() if re.fullmatch(rf"(.*/)?(data/{name}|{name}/name)", path)}
+            assert label in names, f"{at.name}: {name} is called {label!r}"
+        for path, said in english.below(f"{at.texts}/").items():
+            if said != ours[path] and len(said.split()) > 2:
+                assert not pattern(" ".join(said.split())).search(text), f"{at.name}: {said}"
+
+    async with SimulatedMeter("nl5").on_pty(tmp_path / "meter") as cable:
+        await sign_in(page)
+        walk = Walk(page, dutch, look)
+        await walk.see_wrong_ports(tmp_path)
+        await walk.add(str(cable.link))
+        await walk.finish()
+        await walk.see_options("Iskra AM550")
+        await walk.see_load(SWITCHES[0])
+    assert len(seen) > 30
