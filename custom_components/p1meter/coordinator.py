@@ -272,15 +272,13 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     async def async_shutdown(self) -> None:
         """Stop reading: the port is free and nothing is left running. Called when the entry is unloaded."""
         await super().async_shutdown()
+        self._end_timers()
         self._tell_waiting(came=False)
         if self._readers:
             self._end_readers()
             await asyncio.wait(self._readers)
-        # A telegram that came until now has moved them.
-        for timer in (self._silence_timer, self._mark_timer):
-            if timer is not None:
-                timer.cancel()
-        self._silence_timer = self._mark_timer = None
+        # A telegram that came while the port was being closed has begun them again.
+        self._end_timers()
         await self.sinks.async_stop()
         self.issues.clear()
         if self.memory.ident is not None:
@@ -348,6 +346,12 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
 
     def _make_source(self) -> Stream | Dialogue:
         return make_source(self.hass, self.settings, self._request, on_items=self._on_items, on_state=self._on_state)
+
+    def _end_timers(self) -> None:
+        for timer in (self._silence_timer, self._mark_timer):
+            if timer is not None:
+                timer.cancel()
+        self._silence_timer = self._mark_timer = None
 
     def _start_reading(self) -> None:
         """Read in the background; who reads already ends first."""

@@ -108,6 +108,7 @@ class RegistersFlow(OptionsPart):
                     )
                 }
             ),
+            last_step=False,
         )
 
     async def async_step_register_type(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -126,6 +127,7 @@ class RegistersFlow(OptionsPart):
                 vol.Schema({vol.Required(CONF_CODE): TextSelector()}), user_input
             ),
             errors=errors,
+            last_step=False,
         )
 
     async def async_step_register_change(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -245,6 +247,7 @@ class RegistersFlow(OptionsPart):
         return self.async_show_form(
             step_id="register_paste",
             data_schema=vol.Schema({vol.Required(CONF_TABLE): TextSelector(TextSelectorConfig(multiline=True))}),
+            last_step=False,
         )
 
     async def async_step_register_pasted(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

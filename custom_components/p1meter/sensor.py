@@ -16,6 +16,7 @@ from .coordinator import LINE_KEYS, READOUT_KEYS, MeterCoordinator, P1MeterConfi
 from .devices import identifiers
 from .entity import MeterEntity, SlotEntity
 from .meter import REGISTERS, Register
+from .meter.profiles import dsmr_version
 from .meter.registers import options_for, unit_for
 from .own import OWN, OwnRegister
 from .roles import ELECTRICITY
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 PARALLEL_UPDATES = 0
 
+_VERSION: Final = "dsmr_version"
 # Home Assistant takes no longer state.
 _LONGEST_TEXT: Final = 255
 
@@ -242,6 +244,8 @@ class RegisterSensor(SlotEntity, ReadingSensor):
         if isinstance(reading.value, str):
             if self._register.role == "enum":
                 return reading.value if reading.value in (self.options or ()) else None
+            if self._register.key == _VERSION:
+                return dsmr_version(reading.value) or reading.value
             return reading.value[:_LONGEST_TEXT]
         return reading.value
 

@@ -91,7 +91,7 @@ async def test_dutch_meter_on_a_serial_port() -> None:
     check(shown, expected)
     states = {line["entity_id"]: line["state"] for line in shown}
     # What the household's telegram always says the same.
-    assert states["sensor.iskra_am550_p1_version"] == "50"
+    assert states["sensor.iskra_am550_p1_version"] == "5.0"
     assert states["sensor.iskra_am550_power_failures"] == "4"
     assert states["sensor.iskra_am550_voltage_swells_phase_2"] == "3"
     assert states["sensor.iskra_am550_last_power_failure"] == "2023-06-14T12:23:17+00:00"

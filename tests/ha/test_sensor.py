@@ -35,7 +35,7 @@ COUNTER = (None, None, "total_increasing")
 # What the telegram of tests/compose.py says, with nothing left out but what is disabled: the meter's clock (0-0:1.0.0),
 # the empty message (0-0:96.13.0), and when the gas was measured.
 NL5_SENSORS = {
-    "iskra_am550_p1_version": ("50", None, None, None),
+    "iskra_am550_p1_version": ("5.0", None, None, None),
     "iskra_am550_import_low_tariff": ("4512.345", *ENERGY),
     "iskra_am550_import_normal_tariff": ("3987.650", *ENERGY),
     "iskra_am550_export_low_tariff": ("812.001", *ENERGY),
