@@ -110,8 +110,8 @@ def second_cable(tmp_path: Path) -> Generator[Cable]:
 
 
 @pytest.fixture
-def entry(hass: HomeAssistant, cable: Cable) -> MockConfigEntry:
-    """The entry that the config flow makes of the meter on the cable; not set up."""
+async def entry(hass: HomeAssistant, cable: Cable) -> AsyncGenerator[MockConfigEntry]:
+    """The entry that the config flow makes of the meter on the cable; not set up. Reloads end before the test does."""
     entry = MockConfigEntry(
         domain=DOMAIN,
         title="Iskra AM550",
@@ -119,7 +119,8 @@ def entry(hass: HomeAssistant, cable: Cable) -> MockConfigEntry:
         data={CONF_PORT: str(cable.link), CONF_LINE: "115200 8N1", CONF_PROFILE: "nl5"},
     )
     entry.add_to_hass(hass)
-    return entry
+    yield entry
+    await hass.async_block_till_done()
 
 
 class WallClock:
