@@ -1,14 +1,14 @@
 """The journal on disks that are full, read-only or not there."""
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from p1meter.archive import FileError
+from tests.disks import mounted, remount
 
-from .journals import NOVEMBER, journal, line, mounted, names, write
+from .journals import NOVEMBER, journal, line, names, write
 from .telegrams import entries
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_a_disk_that_is_full_from_the_start_is_said(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_read_only_is_said(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=64k") as disk:
-        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        remount(disk, "ro")
         one = journal(disk / "house")
 
         for attempt in (one.open, lambda: one.append(entries(0, 1))):

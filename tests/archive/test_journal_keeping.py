@@ -3,14 +3,14 @@
 from datetime import datetime
 import os
 from pathlib import Path
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from p1meter.archive import FileError
+from tests.disks import mounted, remount
 
-from .journals import NOVEMBER, journal, line, mounted, names, write
+from .journals import NOVEMBER, journal, line, names, write
 from .telegrams import AMSTERDAM, NOON, entries
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=64k") as disk:
         written_months(disk)
         one = journal(disk, keep_months=0)
-        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        remount(disk, "ro")
 
         with pytest.raises(FileError) as caught:
             one.prune(NOON)

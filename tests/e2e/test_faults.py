@@ -7,7 +7,6 @@ import asyncio
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-import os
 from pathlib import Path
 from random import Random
 import re
@@ -22,6 +21,7 @@ import pytest_asyncio
 
 from tests import needs
 from tests.background import running
+from tests.disks import mounted, remount
 from tests.instance.clock import Clock
 from tests.instance.dialogs import add_load, add_meter, choose, import_file
 from tests.instance.entities import Entity, entities
@@ -321,26 +321,9 @@ def memory(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-@contextmanager
-def small_disk(folder: Path) -> Generator[Callable[[str], None]]:
-    """A disk of 64 kB at a folder; it can be made larger."""
-    if os.geteuid() != 0:
-        pytest.skip(f"{needs.PREFIX}root, to mount a small disk")
-    folder.mkdir(parents=True)
-
-    def mount(*options: str) -> None:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "none", folder], check=True)
-
-    mount("size=64k")
-    try:
-        yield lambda size: mount("remount", f"size={size}")
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 async def test_the_disk_is_full(house: House) -> None:
     """It is said, and nothing else stops; what came meanwhile is written when there is room, each telegram once."""
-    with small_disk(house.hass.folder / "p1meter" / "small") as grow:
+    with mounted(house.hass.folder / "p1meter" / "small", "size=64k") as disk:
         await house.keep_journal("small")
         await house.back()
         began = len(house.lapse.sent)
@@ -349,7 +332,7 @@ async def test_the_disk_is_full(house: House) -> None:
         assert await house.alive()
         written = len(_TELEGRAM.findall(house.journal("small")))
         assert written < len(house.lapse.sent) - began
-        grow("4m")
+        remount(disk, "size=4m")
         await house.until_repairs()
         await house.lapse.live(MINUTE)
         kept = _TELEGRAM.findall(house.journal("small"))

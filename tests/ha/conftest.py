@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN, PROBED
 from custom_components.p1meter.link import LineSettings, LinkState, ProbePlan
 from custom_components.p1meter.meter import OpticalTiming, Reader, Telegram
+from custom_components.p1meter.sinks import influxdb
 from tests.compose import ELECTRICITY_ID, GAS_ID, nl5
 from tests.simulation.meter import Cable
 from tests.simulation.telegrams import SYSTEMS
@@ -89,6 +90,14 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
         timing=OpticalTiming(pace=0.05),
     )
     monkeypatch.setattr("custom_components.p1meter.config_flow.PROBE_PLAN", plan)
+
+
+@pytest.fixture
+def hasty_influxdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is written to InfluxDB go at once, and be tried again at once."""
+    monkeypatch.setattr(influxdb, "_GATHER", 0.01)
+    monkeypatch.setattr(influxdb, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(influxdb, "_LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture

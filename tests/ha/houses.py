@@ -5,7 +5,7 @@ asked of it here when such a mark was passed; it is the same task, and it tells 
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from homeassistant.components.energy.data import async_get_manager
 from homeassistant.components.recorder.statistics import statistics_during_period
@@ -20,6 +20,7 @@ from tests.compose import nl5
 from .dialogs import until
 
 if TYPE_CHECKING:
+    from homeassistant.components.recorder.statistics import StatisticsRow
     from homeassistant.components.repairs.issue_handler import RepairsFlowManager
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -92,19 +93,9 @@ class House:
         joints: list[Joint] = self.entry.runtime_data.memory.joints
         return joints
 
-    async def sums(self, entity_id: str, period: str = "5minute") -> list[float]:
+    async def sums(self, entity_id: str, period: Literal["5minute", "hour"] = "5minute") -> list[float]:
         """Return what was used since the beginning, at the end of each period that has a row."""
-        rows = await get_instance(self.hass).async_add_executor_job(
-            statistics_during_period,
-            self.hass,
-            datetime(2026, 1, 1, tzinfo=UTC),
-            None,
-            {entity_id},
-            period,
-            None,
-            {"sum"},
-        )
-        return [round(row["sum"] or 0.0, 6) for row in rows.get(entity_id, ())]
+        return [round(row["sum"] or 0.0, 6) for row in await self._rows(entity_id, period)]
 
     async def replace(self) -> None:
         """Answer the repair: the electricity meter was replaced."""
@@ -125,18 +116,22 @@ class House:
 
     async def growth(self, entity_id: str) -> dict[datetime, float]:
         """Return what the hourly statistics say was used in each hour but the first, by the hour's end."""
+        rows = await self._rows(entity_id, "hour")
+        sums = {datetime.fromtimestamp(row["start"], UTC) + HOUR: row["sum"] or 0.0 for row in rows}
+        return {end: round(total - sums[end - HOUR], 6) for end, total in sums.items() if end - HOUR in sums}
+
+    async def _rows(self, entity_id: str, period: Literal["5minute", "hour"]) -> list[StatisticsRow]:
         rows = await get_instance(self.hass).async_add_executor_job(
             statistics_during_period,
             self.hass,
             datetime(2026, 1, 1, tzinfo=UTC),
             None,
             {entity_id},
-            "hour",
+            period,
             None,
             {"sum"},
         )
-        sums = {datetime.fromtimestamp(row["start"], UTC) + HOUR: row["sum"] or 0.0 for row in rows.get(entity_id, ())}
-        return {end: round(total - sums[end - HOUR], 6) for end, total in sums.items() if end - HOUR in sums}
+        return rows.get(entity_id, [])
 
     async def gas(self, arrives: str, captured: str, reading: float, equipment_id: str | None = None) -> None:
         """Let a gas reading arrive; both times are UTC on the day on which the house begins."""

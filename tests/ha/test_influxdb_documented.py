@@ -14,7 +14,6 @@ from aiohttp import web
 import pytest
 
 from custom_components.p1meter.sink_settings import InfluxSettings
-from custom_components.p1meter.sinks import influxdb as module
 from custom_components.p1meter.sinks.influxdb import async_check
 
 from .influx import NOON_MS, PASSWORD, all_sent, answering, at, sink_of
@@ -25,14 +24,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 
-pytestmark = [pytest.mark.usefixtures("socket_enabled"), pytest.mark.xdist_group("servers")]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_GATHER", 0.01)
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(module, "_LONGEST_PAUSE", 0.05)
+pytestmark = [pytest.mark.usefixtures("socket_enabled", "hasty_influxdb"), pytest.mark.xdist_group("servers")]
 
 
 # --- versions 2 and 3, by their documents -----------------------------------------------------------------------------

@@ -29,14 +29,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 
-pytestmark = [pytest.mark.usefixtures("socket_enabled"), pytest.mark.xdist_group("servers")]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_GATHER", 0.01)
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(module, "_LONGEST_PAUSE", 0.05)
+pytestmark = [pytest.mark.usefixtures("socket_enabled", "hasty_influxdb"), pytest.mark.xdist_group("servers")]
 
 
 class Always204(BaseHTTPRequestHandler):

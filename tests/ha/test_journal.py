@@ -5,7 +5,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 import os
 from pathlib import Path
-import subprocess
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,8 @@ from custom_components.p1meter.meter import Obis
 from custom_components.p1meter.sink_settings import JournalSettings
 from custom_components.p1meter.sinks import Delivery
 from custom_components.p1meter.sinks.journal import JournalSink
-from tests import needs
 from tests.compose import nl5
+from tests.disks import mounted
 
 from .conftest import read, until
 
@@ -44,13 +43,8 @@ async def in_amsterdam(hass: HomeAssistant, tmp_path: Path) -> None:
 @pytest.fixture
 def disk(tmp_path: Path) -> Generator[Path]:
     """A disk of 64 kB at the folder of the journals."""
-    if os.geteuid() != 0:
-        pytest.skip(f"{needs.PREFIX}root, to mount a small disk")
-    folder = tmp_path / "p1meter"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with mounted(tmp_path / "p1meter", "size=64k") as folder:
+        yield folder
 
 
 def settings(**chosen: Any) -> JournalSettings:
