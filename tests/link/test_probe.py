@@ -292,7 +292,8 @@ async def test_another_protocol_has_its_name_at_once(cable: Cable, message: byte
     async with meter(cable, 9600, message, noise(1500)):
         result = await listen(cable.port, LONG)
     assert (result.verdict, result.settings, result.telegram) == (verdict, SLOW, None)
-    assert message.startswith(result.seen[:8]) or result.seen in message * 9
+    # What was on its way at the speed before may stand in front.
+    assert message[:8] in result.seen or result.seen in message * 9
 
 
 @pytest.mark.parametrize("elsewhere", [noise(20), bytes(20)])
