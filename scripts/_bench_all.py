@@ -39,7 +39,7 @@ def measure(*, write: bool) -> Result:
     if write:
         for name, found in {**result["results"], "all": result}.items():
             if found is not None and name != NOT_WRITTEN:
-                renew(name, found["page"])
+                renew(f"bench {name}", found["page"])
     return result
 
 

@@ -54,7 +54,7 @@ def measure(seeds: Sequence[int], *, write: bool) -> Result:
     values = [share.value / 100 for share in findings.shares[EAGER]]
     page = tables(findings)
     if write:
-        renew("loads", page)
+        renew("bench loads", page)
         draw(PICTURE)
     return {
         "name": "loads",

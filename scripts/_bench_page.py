@@ -29,9 +29,9 @@ class Spread(TypedDict):
     max: float
 
 
-def renew(name: str, text: str, *, page: Path = PAGE, script: str = "bench") -> None:
-    """Put a result into the block of this benchmark. Raises ValueError where the page has no such block."""
-    begin, end = (f"<!-- scripts/{script} {name} --write: {edge} -->" for edge in ("begin", "end"))
+def renew(command: str, text: str, *, page: Path = PAGE) -> None:
+    """Put a result into the block of a command (`bench parse`). Raises ValueError where the page has no such block."""
+    begin, end = (f"<!-- scripts/{command} --write: {edge} -->" for edge in ("begin", "end"))
     before, found, rest = page.read_text("utf-8").partition(begin)
     _, ended, after = rest.partition(end)
     if not (found and ended):

@@ -16,7 +16,7 @@ import sys
 from time import perf_counter
 from typing import Final, TypedDict
 
-import _bench_page
+from _bench_page import grid, machine, renew
 from _fuzz_process import FOLDER, LONGEST
 import _setup
 
@@ -170,8 +170,8 @@ def page() -> str:
     date = max((result["date"] for result in results.values()), default="")
     engines = " and ".join(sorted({result["engine"] for result in results.values()}))
     parts = [
-        f"{total:,} runs with {engines}; {_bench_page.machine()}; {date}.",
-        _table(["target", "what is made up", "runs", "took", "code reached", "memory", "found"], rows),
+        f"{total:,} runs with {engines}; {machine()}; {date}.",
+        grid(["target", "what is made up", "runs", "took", "code reached", "memory", "found"], rows, numbers=False),
     ]
     timed = FOLDER / "time.json"
     if timed.is_file():
@@ -179,15 +179,6 @@ def page() -> str:
     return "\n\n".join(parts)
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]])
-
-
 def write() -> None:
     """Put it into docs/reliability.md. Raises ValueError where the page has no place for it."""
-    begin, end = (f"<!-- scripts/fuzz --write: {edge} -->" for edge in ("begin", "end"))
-    before, found, rest = PAGE.read_text("utf-8").partition(begin)
-    _, ended, after = rest.partition(end)
-    if not (found and ended):
-        raise ValueError(f"{PAGE} has no block between {begin} and {end}")
-    PAGE.write_text(f"{before}{begin}\n{page()}\n{end}{after}", "utf-8")
+    renew("fuzz", page(), page=PAGE)

@@ -131,7 +131,7 @@ def run(folder: Path, days: int, reloads: int, *, write: bool) -> Generator[str]
     asyncio.run(soak.live())
     text = soak.table()
     if write:
-        renew("days", text, page=PAGE, script="soak")
+        renew("soak days", text, page=PAGE)
     yield text
 
 

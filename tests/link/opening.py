@@ -22,6 +22,18 @@ async def opened(port: str, settings: LineSettings | None = None) -> AsyncIterat
         await transport.close()
 
 
+async def pour(writer: asyncio.StreamWriter, pattern: bytes, times: int, held_back: asyncio.Event) -> None:
+    """Send this as many times, as fast as it is taken, and tell when nobody takes it."""
+    for _ in range(times):
+        writer.write(pattern)
+        try:
+            async with asyncio.timeout(0.05):
+                await writer.drain()
+        except TimeoutError:
+            held_back.set()
+            await writer.drain()
+
+
 async def read_all(transport: Transport, size: int) -> bytes:
     """Return the next bytes, as soon as there are so many."""
     data = b""

@@ -15,7 +15,7 @@ from p1meter.link import (
 )
 
 from .line import SerialServer, server, until
-from .opening import opened, read_all
+from .opening import opened, pour, read_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -272,14 +272,7 @@ async def test_a_flood_that_nobody_reads_is_held_back_and_not_lost() -> None:
         writer.write(AGREES)
         await reader.readuntil(STOP_SIZE)
         writer.write(DONE)
-        for _ in range(size // len(pattern)):
-            writer.write(pattern)
-            try:
-                async with asyncio.timeout(0.05):
-                    await writer.drain()
-            except TimeoutError:
-                held_back.set()
-                await writer.drain()
+        await pour(writer, pattern, size // len(pattern), held_back)
         writer.close()
 
     async with server(flood) as port, opened(f"rfc2217://127.0.0.1:{port}") as transport:

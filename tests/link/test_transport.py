@@ -23,7 +23,7 @@ from p1meter.link import (
 from tests.background import running
 
 from .line import TIMEOUT, Cable, SerialServer, free_port, open_files, server, until
-from .opening import opened, read_all
+from .opening import opened, pour, read_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -356,14 +356,7 @@ async def test_a_flood_that_nobody_reads_is_held_back_and_not_lost() -> None:
     pattern = bytes(range(256)) * 256
 
     async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(size // len(pattern)):
-            writer.write(pattern)
-            try:
-                async with asyncio.timeout(0.05):
-                    await writer.drain()
-            except TimeoutError:
-                held_back.set()
-                await writer.drain()
+        await pour(writer, pattern, size // len(pattern), held_back)
         writer.close()
 
     async with server(flood) as port, opened(f"socket://127.0.0.1:{port}") as transport:
