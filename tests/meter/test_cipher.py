@@ -218,6 +218,14 @@ def test_a_length_that_cannot_be_is_noise() -> None:
         assert story(find(frame + b"\r\n" + nl5(1))) == [(Reason.GARBAGE, frame), nl5(1)]
 
 
+@pytest.mark.parametrize("block", [b"/ABC5x\r\n\x02\n!\r\n\x03", b"/ABC5x\r\n\x020.0.0(1)\r\n\x03"])
+def test_a_frame_begins_where_the_block_check_of_a_block_would_be(block: bytes) -> None:
+    stream = block + seal(nl5(1))
+    for cut in range(1, len(block) + 20):
+        found = find(stream[:cut], stream[cut:], keys=DecryptionKeys(KEY))
+        assert story(found) == [(Reason.TRUNCATED, block), nl5(1)], f"cut after {cut} bytes"
+
+
 def test_an_unfinished_frame_times_out() -> None:
     for keys in (None, DecryptionKeys(KEY)):
         for cut in range(1, len(VECTOR)):

@@ -133,7 +133,7 @@ _SEALED_HEAD = _pattern(rb"/[^\n]+\n(?:%b)*+(?:\x08.{8}|\x00)\x82([\x00-\x1f].)(
 _SEALED_END = _pattern(rb"(?:%b)?![0-9A-Fa-f]{0,4}%b" % (_EOL, _EOL))
 _LONGEST_SEALED_END = 9
 # Where the block check should be, the next telegram begins.
-_START_FOR_BLOCK_CHECK = (b"\x03/", b"\x03\xaf")
+_START_FOR_BLOCK_CHECK = (b"\x03/", b"\x03\xaf", b"\x03\xdb")
 # What stands between telegrams and is no noise: padding, and the echo of an optical sign-on (IEC 62056-21 §6.3.1).
 _IDLE = _pattern(rb"(?:[\x00\r\n\x7f\x8d]|[/\xaf]%b{1,40}!%b)*+" % (IDENT_TEXT, _EOL))
 
@@ -273,7 +273,7 @@ class FrameFinder:
             return False
         inner = find_inner(bytes(buffer[:size]))
         if inner is None:
-            self._skip(size - buffer[:size].endswith((*_START_FOR_BLOCK_CHECK, b"\x03\xdb")))
+            self._skip(size - buffer[:size].endswith(_START_FOR_BLOCK_CHECK))
         else:
             start, frame = inner
             self._skip(start)
