@@ -256,8 +256,9 @@ class Soak:
             3 * count // 4: ("the cable pulled for a minute in each ten", self._flapping),
         }
         what, kind = kinds.get(number, ("2 % of the telegrams damaged", self._usual))
-        # Not while somebody is away: what waits for him is lost at a reload, as it is at a stop.
-        quiet = [day for day in range(count) if day not in {count // 3, count // 2}]
+        # Not while somebody is away, nor on the day after: what waits for him is lost at a reload, as it is at a stop.
+        away = {count // 3, count // 2}
+        quiet = [day for day in range(count) if not away & {day, day - 1}]
         reloads = 0
         if number in quiet:
             reloads = self._reloads // len(quiet) + (quiet.index(number) < self._reloads % len(quiet))
