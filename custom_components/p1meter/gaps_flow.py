@@ -10,7 +10,7 @@ import probatio as vol
 from .const import CONF_SPREAD_GAPS
 from .fields import tick_list
 from .gap_filling import LISTED, async_choose, async_find, totals
-from .history_labels import name_of, number, span
+from .history_labels import async_decimal_mark, name_of, number, span
 from .options_part import OptionsPart
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ class GapsFlow(OptionsPart):
         self._gaps = await self._async_gaps(store.memory)
         fields: dict[Any, Selector[Any]] = {}
         if self._gaps:
-            options = [SelectOptionDict(value=gap, label=self._label_of_gap(of)) for gap, of in self._gaps.items()]
+            mark = await async_decimal_mark(self.hass)
+            options = [
+                SelectOptionDict(value=gap, label=self._label_of_gap(of, mark)) for gap, of in self._gaps.items()
+            ]
             fields[vol.Required(CONF_GAPS, default=[])] = tick_list(options)
         fields[vol.Required(CONF_SPREAD_NEW)] = BooleanSelector()
         shown = {
@@ -64,10 +67,13 @@ class GapsFlow(OptionsPart):
             CONF_SPREAD_NEW: since is not None,
         }
         return self.async_show_form(
-            step_id="gaps",
+            # Other words where nothing is listed.
+            step_id="gaps" if self._gaps else "gaps_none",
             data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), shown),
             last_step=True,
         )
+
+    async_step_gaps_none = async_step_gaps
 
     async def _async_gaps(self, memory: Memory) -> dict[str, list[Filled]]:
         """Return the gaps, the newest first, those of several totals together; what stands for each in the dialog."""
@@ -80,11 +86,12 @@ class GapsFlow(OptionsPart):
         return dict(list(gaps.items())[:_MOST_LISTED])
 
     @callback
-    def _label_of_gap(self, of_totals: Sequence[Filled]) -> str:
+    def _label_of_gap(self, of_totals: Sequence[Filled], decimal_mark: str) -> str:
         begin = dt_util.utc_from_timestamp(min(filled.gap.begin for filled in of_totals))
         end = dt_util.utc_from_timestamp(max(filled.gap.end for filled in of_totals))
         grown = [
-            f"{name_of(self.hass, self.config_entry.entry_id, filled.slot)} {number(filled.gap.grown)} {filled.unit}"
+            f"{name_of(self.hass, self.config_entry.entry_id, filled.slot)} "
+            f"{number(filled.gap.grown, decimal_mark)} {filled.unit}"
             for filled in of_totals
         ]
         return f"{span(begin, end)}: {', '.join(grown)}"

@@ -1,14 +1,20 @@
 """What moments, numbers and totals are called in the dialogs about the past."""
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
+from .load_words import DECIMAL
 from .recorded import sensor_of
+from .words import async_words
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+# Of a number with a unit: versions and names have points too.
+_DECIMALS: Final = re.compile(r"(?<=\d)\.(?=\d+ \S+$)")
 
 
 def moment(at: datetime) -> str:
@@ -25,9 +31,19 @@ def span(begin: datetime, end: datetime) -> str:
     return f"{moment(begin)} – {until} ({hours}:{minutes:02} h)"  # noqa: RUF001 (a span of time is written with a dash)
 
 
-def number(value: float) -> str:
-    """Return a reading, or what was used, without digits that say nothing: `5001.2`."""
-    return f"{value:.3f}".rstrip("0").rstrip(".")
+async def async_decimal_mark(hass: HomeAssistant) -> str:
+    """Return what stands before the decimals of `number` in the language of this home."""
+    return (await async_words(hass, "load_reason"))[DECIMAL]
+
+
+def number(value: float, decimal_mark: str) -> str:
+    """Return a reading, or what was used, without digits that say nothing: `5001.2`, or `5001,2`."""
+    return f"{value:.3f}".rstrip("0").rstrip(".").replace(".", decimal_mark)
+
+
+def spelled(text: str, decimal_mark: str) -> str:
+    """Return the text of a state with its decimals as in the language of this home: `4667,263 kWh`."""
+    return _DECIMALS.sub(decimal_mark, text)
 
 
 @callback

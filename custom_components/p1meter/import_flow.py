@@ -27,6 +27,7 @@ from .archive.past.lines import STAMP, full_code
 from .const import DOMAIN
 from .fields import tick_list
 from .history_import import async_preview, async_write
+from .history_labels import async_decimal_mark
 from .history_reading import async_read, async_read_meter
 from .import_words import Words, plain, size_of
 from .known import async_memory
@@ -364,6 +365,7 @@ class ImportFlow(OptionsPart):
             why_not=await async_words(self.hass, "import_left_out"),
             name_of=name_of,
             name_of_key=name_of_key,
+            decimal_mark=await async_decimal_mark(self.hass),
         )
 
 

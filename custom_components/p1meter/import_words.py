@@ -33,6 +33,7 @@ class Words:
         why_not: those of `import_left_out`, by reason.
         name_of: what a person calls the sensor with this entity id.
         name_of_key: what a person calls the register with this key.
+        decimal_mark: what stands before the decimals of a number.
     """
 
     preview: Mapping[str, str]
@@ -40,6 +41,7 @@ class Words:
     why_not: Mapping[str, str]
     name_of: Callable[[str], str]
     name_of_key: Callable[[str], str]
+    decimal_mark: str
 
     def would_change(self, found: Found, previews: Iterable[RegisterPreview]) -> str:
         """Return what is in files, and what would become of it; of what cannot be imported, why."""
@@ -67,9 +69,11 @@ class Words:
         )
         if series.stretches:
             first, last = series.stretches[0].first_value, series.stretches[-1].last_value
-            yield words["values"].format(first=number(float(first)), last=number(float(last)), unit=series.unit)
+            yield words["values"].format(
+                first=self._number(float(first)), last=self._number(float(last)), unit=series.unit
+            )
         else:
-            yield words["grown"].format(grown=number(float(series.grown)), unit=series.unit)
+            yield words["grown"].format(grown=self._number(float(series.grown)), unit=series.unit)
         if len(series.stretches) > 1:
             begins = ", ".join(moment(stretch.first) for stretch in series.stretches[1:])
             yield words["meters"].format(times=begins)
@@ -88,8 +92,8 @@ class Words:
                 .format(
                     hours=summary.differing,
                     at=moment(datetime.fromtimestamp(largest.start, UTC)),
-                    file=number(largest.file),
-                    recorder=number(largest.recorder),
+                    file=self._number(largest.file),
+                    recorder=self._number(largest.recorder),
                     unit=one.unit or "",
                 )
                 .strip()
@@ -100,6 +104,9 @@ class Words:
             yield words["later"].format(hours=summary.later)
         if summary.joins_another_meter:
             yield words["another_meter"]
+
+    def _number(self, value: float) -> str:
+        return number(value, self.decimal_mark)
 
     def _left_out(self, one: LeftOut) -> str:
         return f"{plain(self.name_of_key(one.key))}: {self.why_not[one.why]}"

@@ -7,7 +7,7 @@ from homeassistant.helpers.selector import SelectOptionDict
 import probatio as vol
 
 from .fields import tick_list
-from .history_labels import moment, name_of, number
+from .history_labels import async_decimal_mark, moment, name_of, number
 from .joints import async_choose
 from .options_part import OptionsPart
 
@@ -44,7 +44,10 @@ class JointsFlow(OptionsPart):
         self._replaced = {}
         for kept in sorted(memory.replacements, key=lambda kept: kept.at, reverse=True):
             self._replaced.setdefault(kept.at.isoformat(), []).append(kept)
-        options = [SelectOptionDict(value=at, label=self._label_of_meter(of)) for at, of in self._replaced.items()]
+        mark = await async_decimal_mark(self.hass)
+        options = [
+            SelectOptionDict(value=at, label=self._label_of_meter(of, mark)) for at, of in self._replaced.items()
+        ]
         schema = vol.Schema({vol.Required(CONF_REPLACED, default=[]): tick_list(options)} if options else {})
         shown = {CONF_REPLACED: [at for at, of in self._replaced.items() if not any(kept.undone for kept in of)]}
         return self.async_show_form(
@@ -58,11 +61,11 @@ class JointsFlow(OptionsPart):
     async_step_joints_waiting = async_step_joints
 
     @callback
-    def _label_of_meter(self, of_totals: Sequence[Replacement]) -> str:
+    def _label_of_meter(self, of_totals: Sequence[Replacement], decimal_mark: str) -> str:
         """Return what is said of a meter: `2026-11-21 14:03: Import low tariff 5001.2 → 0 kWh`."""
         readings = [
             f"{name_of(self.hass, self.config_entry.entry_id, kept.slot)} "
-            f"{number(kept.old)} → {number(kept.new)} {kept.unit}"
+            f"{number(kept.old, decimal_mark)} → {number(kept.new, decimal_mark)} {kept.unit}"
             for kept in of_totals
         ]
         return f"{moment(of_totals[0].at)}: {', '.join(readings)}"

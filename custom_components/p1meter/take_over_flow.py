@@ -9,7 +9,7 @@ import probatio as vol
 from .copying import async_copy
 from .fields import open_list, tick_list
 from .history_import import NotWrittenError
-from .history_labels import moment
+from .history_labels import async_decimal_mark, moment, spelled
 from .options_part import OptionsPart
 from .takeable import async_offer
 from .taking_over import async_give_back, async_needs_port, async_take_over, names
@@ -77,7 +77,10 @@ class TakeOverFlow(OptionsPart):
             }
             return await self.async_step_taken_over()
         words = await async_words(self.hass, "take_over")
-        options = [SelectOptionDict(value=one.pair.slot, label=_label(one, words["now"])) for one in offer.candidates]
+        mark = await async_decimal_mark(self.hass)
+        options = [
+            SelectOptionDict(value=one.pair.slot, label=_label(one, words["now"], mark)) for one in offer.candidates
+        ]
         ticked = [one.pair.slot for one in offer.candidates if one.pair.same_words and one.pair.is_sure]
         parts = []
         if offer.entries:
@@ -158,17 +161,17 @@ def _listed(texts: Iterable[str]) -> str:
     return "\n".join(f"- {text}" for text in texts)
 
 
-def _label(candidate: Candidate, now: str) -> str:
+def _label(candidate: Candidate, now: str, decimal_mark: str) -> str:
     """Return a pair as a person sees it, with what was last recorded beside what is shown."""
     name = candidate.ours.name or candidate.ours.original_name or candidate.ours.entity_id
     return (
-        f"{candidate.pair.old.entity_id}: {_value(candidate.old_shown, now)} → "
-        f"{name}: {candidate.our_shown.text or '-'}"
+        f"{candidate.pair.old.entity_id}: {_value(candidate.old_shown, now, decimal_mark)} → "
+        f"{name}: {spelled(candidate.our_shown.text, decimal_mark) or '-'}"
     )
 
 
-def _value(shown: Shown, now: str) -> str:
+def _value(shown: Shown, now: str, decimal_mark: str) -> str:
     if not shown.text:
         return "-"
     at = now if shown.at is None else moment(shown.at)
-    return f"{shown.text} ({at})"
+    return f"{spelled(shown.text, decimal_mark)} ({at})"

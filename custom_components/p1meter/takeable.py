@@ -145,7 +145,8 @@ async def async_offer(hass: HomeAssistant, entry: P1MeterConfigEntry) -> Offer:
         entity
         for entry_id in entries
         for entity in er.async_entries_for_config_entry(registry, entry_id or "")
-        if entity.entity_id not in paired and not entity.disabled
+        # Where the port was freed, the integration is disabled already, and all that it has along with it.
+        if entity.entity_id not in paired and entity.disabled_by in {None, er.RegistryEntryDisabler.CONFIG_ENTRY}
     ]
     return Offer(candidates, list(entries.values()), without)
 

@@ -33,15 +33,31 @@ TEXT = """dialog => {
 }"""
 
 
+@pytest.mark.parametrize("language", ["en", "nl", "fr", "de"])
+async def test_entering_a_port_by_hand_is_called_as_in_the_list(language: str) -> None:
+    words = Words(language)
+    for step in ("user", "reconfigure"):
+        said = words[f"config/step/{step}/data_description/port"]
+        assert words.theirs("ui.components.selectors.serial_port.enter_manually") in said
+
+
+@pytest.mark.parametrize("language", ["en", "nl", "fr", "de"])
+async def test_the_ways_that_texts_name_are_there(language: str) -> None:
+    words = Words(language)
+    assert words.button("config_entry.reconfigure") in words["config/abort/already_configured"]
+    cogwheel = words.button("config_entry.configure")
+    assert cogwheel in words["config/step/found_woken/description"]
+    ways = [way for text in words.below("").values() for way in text.split(f"{cogwheel}, ")[1:]]
+    assert ways
+    offered = tuple(words.below("options/step/init/menu_options/").values())
+    assert [way for way in ways if not way.startswith(offered)] == []
+
+
 async def test_every_dialog_is_dutch(page: Page, tmp_path: Path) -> None:
     english, dutch = Words("en"), Words(LANGUAGE)
     seen: dict[str, str] = {}
 
     async def look(at: Seen) -> None:
-        # What stands before the first placeholder; it is laid out a moment after the rest.
-        description = re.split(r"[{\n]", dutch.below(f"{at.texts}/").get("description", ""))[0].strip()
-        if description:
-            await at.dialog.get_by_text(description).first.wait_for()
         text = seen[at.texts] = " ".join(str(await at.dialog.evaluate(TEXT)).split())
         ours = dutch.below(f"{at.texts}/")
         for name, label in await at.dialog.locator("ha-form").evaluate_all(FIELDS):

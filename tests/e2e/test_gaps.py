@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.instance.dialogs import add_meter
+from tests.instance.history import write_rows
 from tests.simulation.meter import SimulatedMeter
 
 from .browser import sign_in
@@ -35,20 +36,8 @@ async def test_a_gap_is_spread_and_gathered(home_assistant: HomeAssistant, page:
     async with SimulatedMeter("nl5").on_pty(tmp_path / "meter") as cable:
         await add_meter(client, str(cable.link))
         await client.until("gas", lambda states: GAS in states and states[GAS]["state"] != "unavailable", PATIENCE)
-        metadata = {
-            "statistic_id": GAS,
-            "source": "recorder",
-            "name": None,
-            "unit_of_measurement": "m³",
-            "unit_class": "volume",
-            "has_sum": True,
-            "mean_type": 0,
-        }
-        rows = [
-            {"start": (day + timedelta(hours=hour)).isoformat(), "state": 100 + total, "sum": total}
-            for hour, total in AS_IT_CAME.items()
-        ]
-        await client.command("recorder/import_statistics", metadata=metadata, stats=rows)
+        rows = [(day + timedelta(hours=hour), 100 + total, total) for hour, total in AS_IT_CAME.items()]
+        await write_rows(client, GAS, "m³", rows)
         assert await until(client, day, AS_IT_CAME) == AS_IT_CAME
         await sign_in(page)
         await tick(page)

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-import gzip
 from pathlib import Path
 import re
 import tempfile
@@ -15,7 +14,7 @@ from tests.instance.dialogs import add_meter
 from tests.instance.entities import entities
 from tests.simulation.household import Household
 from tests.simulation.meter import SimulatedMeter
-from tests.simulation.past import past
+from tests.simulation.past import write_past
 
 from .browser import sign_in
 from .test_browser import see_yesterday
@@ -117,12 +116,6 @@ async def test_the_past_is_brought_along(home_assistant: HomeAssistant, page: Pa
 
         if settled or meter.household.local.hour:
             await see_yesterday(page, meter.household)
-
-
-def write_past(path: Path, start: datetime, end: datetime) -> None:
-    """Write lines of the household in which the meter stands, five minutes apart."""
-    data = b"".join(line for line, _ in past(start, end, interval=300))
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
 def check(rows: Hours, key: str) -> None:

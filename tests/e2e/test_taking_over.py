@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.instance.dialogs import add_dsmr
 from tests.simulation.meter import SimulatedMeter
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ async def test_what_dsmr_began_goes_on(home_assistant: HomeAssistant, tmp_path: 
     meter = SimulatedMeter("nl5")
     async with meter.on_pty(tmp_path / "meter") as cable:
         port = str(cable.link)
-        rival = await add_dsmr(client, port)
+        rival = await add_dsmr(client, port, "5")
         await client.command("energy/save_prefs", energy_sources=SOURCES)
         await client.until("dsmr shows the meter", lambda states: shows(states, LOW, NORMAL, POWER), 60)
         registered = await registry(client)
@@ -95,18 +96,6 @@ async def test_what_dsmr_began_goes_on(home_assistant: HomeAssistant, tmp_path: 
 def shows(states: dict[str, Json], *entity_ids: str) -> bool:
     """Whether all of these show a number."""
     return all(states.get(one, {}).get("state", "unknown") not in {"unknown", "unavailable"} for one in entity_ids)
-
-
-async def add_dsmr(client: Client, port: str) -> str:
-    """Add core's `dsmr` by its own dialog; return the id of its entry."""
-    form = await client.post(FLOWS, {"handler": "dsmr"})
-    added = await client.post(f"{FLOWS}/{form['flow_id']}", {"port": port, "dsmr_version": "5"})
-    assert added["type"] == "create_entry", added
-    entry_id = added["result"]["entry_id"]
-    # It would show nothing for half a minute.
-    form = await client.post(OPTIONS, {"handler": entry_id})
-    await client.post(f"{OPTIONS}/{form['flow_id']}", {"time_between_update": 0})
-    return str(entry_id)
 
 
 async def add_p1meter(client: Client, port: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING, Final
 
 from playwright.async_api import expect
@@ -9,7 +10,7 @@ from playwright.async_api import expect
 from tests import foreign
 from tests.background import running
 from tests.simulation.meter import Cable
-from tests.simulation.optical import Habits, OpticalMeter
+from tests.simulation.optical import LINES, Habits, OpticalMeter
 from tests.simulation.telegrams import SYSTEMS
 
 from .browser import Words, choose_port, open_port_step, pattern, speaking
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from playwright.async_api import Locator, Page
 
 INTEGRATION: Final = "/config/integrations/integration/p1meter"
-MS_TO_LISTEN = 90_000
+MS_TO_LISTEN = 120_000
 _TRIES = 20
 _LOAD = "config_subentries/load"
 _FOREIGN = {"heard_hdlc": foreign.HDLC, "heard_sml": foreign.SML, "heard_inverted": foreign.INVERTED}
 _HIDDEN = "ha-form-expandable ha-expansion-panel"
+_SECTIONS = "forms => forms.flatMap(form => form.schema).filter(field => field.type === 'expandable').length"
 # One that is new, one that is there, one that is none, in the form of ObisSelected.
-_TABLE = "0-0:96.13.1[ Message code\n1-0:1.8.1[ Import low\n1.2.3.4.5.6.7["
+_TABLE = "0-0:96.51.7[ Message code\n1-0:1.8.1[ Import low\n1.2.3.4.5.6.7["
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,13 @@ class Walk:
         """Wait for a page of the dialog, unfold what is folded on it, and look at it."""
         title = self._dialog.locator("[slot=headerTitle]")
         await expect(title).to_have_text(pattern(self._words[f"{texts}/title"]), timeout=MS_TO_LISTEN)
-        await self._dialog.locator(_HIDDEN).evaluate_all("panels => panels.forEach(panel => panel.expanded = true)")
+        # What stands before the first placeholder; it is laid out a moment after the rest, and tells pages apart.
+        if said := re.split(r"[{\n]", self._words.below(f"{texts}/").get("description", ""))[0].strip():
+            await self._dialog.get_by_text(said).first.wait_for()
+        hidden = self._dialog.locator(_HIDDEN)
+        # The frontend loads what a section is made of when it meets the first one.
+        await expect(hidden).to_have_count(await self._dialog.locator("ha-form").evaluate_all(_SECTIONS))
+        await hidden.evaluate_all("panels => panels.forEach(panel => panel.expanded = true)")
         await self._see(Seen(texts, about, self._dialog))
 
     async def go(self, texts: str, option: str) -> None:
@@ -98,6 +106,12 @@ class Walk:
         """Close the dialog."""
         await self._dialog.locator("[data-dialog=close]").first.click()
         await self._dialog.get_by_role("button").first.wait_for(state="hidden")
+
+    async def _see_abort(self, texts: str) -> None:
+        """Wait until the dialog says that it ends here, look at it, and close it."""
+        await self._dialog.get_by_text(pattern(self._words[texts])).wait_for()
+        await self._see(Seen(texts, "", self._dialog))
+        await self.close()
 
     async def open_options(self, title: str, *way: tuple[str, str]) -> None:
         """The cogwheel of a meter; then from menu to menu."""
@@ -144,15 +158,21 @@ class Walk:
         await self.close()
 
     async def see_silent_port(self, folder: Path) -> None:
-        """What is said where nothing is heard, and how a meter is asked by its address."""
-        cable = Cable(folder / "silent", SYSTEMS["nl5"])
-        cable.plug()
-        await self.add(str(cable.link))
+        """What is said where nothing is heard; then a meter there that answers once it is woken."""
+        meter = OpticalMeter(folder / "silent", Habits(sleeps=True, lines=LINES.replace("12345678", "87654321")))
+        await self.add(meter.port)
         await self._dialog.get_by_text(pattern(self._words["config/progress/listen"])).wait_for()
         await self._see(Seen("config/progress/listen", "", self._dialog))
         await self._see_error("heard_nothing")
-        cable.unplug()
-        await self.close()
+        # To wake it first is the last thing that can be said there.
+        await self._dialog.locator("ha-selector-boolean").last.click()
+        async with running(meter.run()):
+            await self.press()
+            await self._dialog.get_by_text(pattern(self._words["config/progress/ask"])).wait_for()
+            await self._see(Seen("config/progress/ask", "", self._dialog))
+            await self.see("config/step/found_woken")
+            await self.close()
+        meter.close()
 
     async def _see_error(self, error: str) -> None:
         await self._dialog.get_by_text(pattern(self._words[f"config/error/{error}"])).wait_for(timeout=MS_TO_LISTEN)
@@ -261,24 +281,147 @@ class Walk:
         await self.open_options(title, ("init", "history"))
         await self.see("options/step/history")
         await self.go("options/step/history", "gaps")
-        await self.see("options/step/gaps")
+        await self.see("options/step/gaps_none")
         await self.close()
         await self.open_options(title, ("init", "history"), ("history", "import"))
         await self.see("options/step/import_files")
         await self.close()
         for step, reason in (("take_over", "take_over_nothing"), ("joints", "none_replaced")):
             await self.open_options(title, ("init", "history"), ("history", step))
-            await self._dialog.get_by_text(self._words[f"options/abort/{reason}"]).wait_for()
-            await self._see(Seen(f"options/abort/{reason}", "", self._dialog))
-            await self.close()
+            await self._see_abort(f"options/abort/{reason}")
+
+    # --- what is seldom there -----------------------------------------------------------------------------------------
+
+    async def see_discovered(self) -> None:
+        """What is said of a P1 cable that Home Assistant has found by itself, where no meter can be read on it."""
+        await self._page.goto(INTEGRATION)
+        await self._page.locator("ha-list-base.discovered ha-button").first.click(timeout=MS_TO_LISTEN)
+        await self.see("config/step/discovery_confirm")
+        await self.close()
+
+    async def see_refused_key(self) -> None:
+        """What is asked where a key does not fit any more."""
+        await self._page.goto(INTEGRATION)
+        await self._page.locator("ha-list-base.attention ha-button").first.click(timeout=MS_TO_LISTEN)
+        await self.see("config/step/reauth_confirm")
+        await self.close()
+
+    async def see_no_pins(self, title: str) -> None:
+        """What is said on a computer without GPIO pins: of the data-request line, and of a load."""
+        await self._page.goto(INTEGRATION)
+        await self.open_options(title, ("init", "connection"))
+        await self.choose(0, "selector/request/options/gpio")
+        await self.press()
+        await self._see_abort("options/abort/gpio_none")
+        await self._begin_load()
+        await self.go(f"{_LOAD}/step/user", "gpio")
+        await self._see_abort(f"{_LOAD}/abort/gpio_none")
+
+    async def see_unknown_codes(self, title: str) -> None:
+        """The codes without a name that a meter sends."""
+        await self._page.goto(INTEGRATION)
+        await self.open_options(title, ("init", "registers"), ("registers", "register_pick"))
+        await self.see("options/step/register_pick")
+        await self.close()
+
+    async def see_gaps(self, title: str) -> None:
+        """The gaps of the last year."""
+        await self._page.goto(INTEGRATION)
+        await self.open_options(title, ("init", "history"), ("history", "gaps"))
+        await self.see("options/step/gaps")
+        await self.close()
+
+    async def see_import(self, title: str, file: str, without_codes: str) -> None:
+        """Bring one of the files in the folder of imports along; begin with another one, whose lines have no codes."""
+        await self._page.goto(INTEGRATION)
+        await self._open_import(title, without_codes)
+        await self.see("options/step/import_columns")
+        await self.close()
+        await self._open_import(title, file)
+        await self.see("options/step/import_preview")
+        await self.press()
+        await self.see("options/step/import_result")
+        await self.press()
+        await self.press()
+
+    async def _open_import(self, title: str, file: str) -> None:
+        await self.open_options(title, ("init", "history"), ("history", "import"))
+        await self._dialog.get_by_text(file).click()
+        await self.see("options/step/import_files", "listed")
+        await self.press()
+
+    async def see_taking_over(self, port: str, title: str, lose: Callable[[], Awaitable[None]]) -> None:
+        """Add a meter on the port of another integration, and take over what that has recorded, in every way.
+
+        Args:
+            port: of the other integration.
+            title: what the meter will be called.
+            lose: takes away what one of the offered pairs is about.
+        """
+        await self.add(port)
+        await self.see("config/step/free_port")
+        await self.press()
+        await self.see("config/step/found", "freed")
+        await self.press()
+        await self.see("options/step/take_over_choose")
+        await self.tick("selector/take_over_way/options/copy")
+        await self.press()
+        await self.see("options/step/copied")
+        await self.press()
+        await self.see("options/step/energy_beside")
+        await self.press()
+        await self.press()
+        await self._page.goto(INTEGRATION)
+        await self.open_options(title, ("init", "history"), ("history", "take_over"))
+        await self.see("options/step/take_over_choose", "later")
+        for pair in await self._dialog.locator("ha-checkbox").all():
+            await pair.click()
+        await self._dialog.locator("ha-checkbox").first.click()
+        await self.press()
+        await self.see("options/step/taken_over")
+        await self.press()
+        await self.press()
+        await self.open_options(title, ("init", "history"), ("history", "take_over"))
+        await self.see("options/step/take_over")
+        await self.go("options/step/take_over", "take_over_choose")
+        await self.see("options/step/take_over_choose", "more")
+        await lose()
+        await self.press()
+        await self.see("options/step/taken_over_partly")
+        await self.press()
+        await self.press()
+        await self.open_options(title, ("init", "history"), ("history", "take_over"), ("take_over", "take_over_undo"))
+        await self.see("options/step/take_over_undo")
+        await self.press()
+        await self._see_abort("options/abort/given_back")
+
+    async def see_joints(self, title: str, sum_up: Callable[[], Awaitable[None]]) -> None:
+        """Agree that a meter was replaced, and see what becomes of the step between both.
+
+        Args:
+            title: what the meter is called.
+            sum_up: has the recorder sum up what it was told of both.
+        """
+        question = "meter_replaced/fix_flow/step/init"
+        await self.see_repair(question, "meter_replaced")
+        await self.go(f"issues/{question}", "adopt")
+        await self.press()
+        await self._see_replaced(title, "joints_waiting")
+        await sum_up()
+        await self._see_replaced(title, "joints")
+
+    async def _see_replaced(self, title: str, step: str) -> None:
+        await self._page.goto(INTEGRATION)
+        await self.open_options(title, ("init", "history"), ("history", "joints"))
+        await self.see(f"options/step/{step}")
+        await self.close()
 
     # --- loads --------------------------------------------------------------------------------------------------------
 
     async def see_load(self, switch: str) -> None:
         """Add a load that a switch of this name switches, and see what can be changed of it."""
         await self._page.goto(INTEGRATION)
-        await self._page.get_by_role("button", name=self._words[f"{_LOAD}/initiate_flow/user"]).first.click()
-        await self.see(f"{_LOAD}/step/user")
+        await self._begin_load()
         await self.go(f"{_LOAD}/step/user", "entity")
         await self.see(f"{_LOAD}/step/entity")
         await self._dialog.locator("ha-selector-entity").click()
@@ -293,6 +436,10 @@ class Walk:
         await self._page.get_by_role("button", name=self._words[f"{_LOAD}/initiate_flow/reconfigure"]).first.click()
         await self.see(f"{_LOAD}/step/reconfigure")
         await self.close()
+
+    async def _begin_load(self) -> None:
+        await self._page.get_by_role("button", name=self._words[f"{_LOAD}/initiate_flow/user"]).first.click()
+        await self.see(f"{_LOAD}/step/user")
 
     async def _fill(self, first: str, field: str, text: str) -> None:
         """Type into the first field of a kind until the form has it: the list that closes above takes it back."""

@@ -35,6 +35,10 @@ async def test_a_gap_is_spread_and_taken_back(hass: HomeAssistant, entry: MockCo
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert await sums(house) == SPREAD
     assert await sums(house, IMPORT) == SPREAD
+    hass.config.language = "nl"
+    (dutch,) = choices(await cogwheel(hass, entry, *WAY), "gaps").values()
+    assert dutch.endswith(": Import low tariff 5,7 kWh, Import 5,7 kWh")
+    hass.config.language = "en"
     # It is shown as spread, and nothing is done that is not asked for.
     form = await cogwheel(hass, entry, *WAY)
     assert choices(form, "gaps") == {gap: label}
@@ -92,6 +96,7 @@ async def test_new_gaps_are_spread_from_then_on(hass: HomeAssistant, entry: Mock
 async def test_a_house_without_gaps(hass: HomeAssistant, entry: MockConfigEntry, house: House) -> None:
     await low(house, "12:05:00", 100.0)
     form = await cogwheel(hass, entry, *WAY)
+    assert said(form, "options").startswith("There is no gap in the last year")
     assert suggested(form) == {"spread_new": False}
     await fill_in(hass, form)
     assert dict(entry.options) == {}

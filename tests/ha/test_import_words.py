@@ -1,5 +1,6 @@
 """What a person reads of an import, where it takes a long past to come by it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -46,6 +47,7 @@ def words() -> Words:
         why_not=selector["import_left_out"]["options"],
         name_of=lambda entity_id: f"name of {entity_id}",
         name_of_key=lambda key: f"register {key}",
+        decimal_mark=selector["load_reason"]["options"]["decimal"],
     )
 
 
@@ -96,6 +98,10 @@ def test_everything_that_can_be_said_of_a_register(words: Words) -> None:
         "- Hours left out because Home Assistant counts them itself: 5",
         "- Then Home Assistant goes on with another meter: what was used between the two is not known",
     ]
+
+
+def test_numbers_are_written_as_in_the_language_of_the_house(words: Words) -> None:
+    assert "- From 5001,25 to 2 m³" in told(replace(words, decimal_mark=","), series((5001.25, 2)), NOTHING)
 
 
 def test_what_has_become_of_it(words: Words) -> None:

@@ -31,6 +31,10 @@ async def test_a_replaced_meter_is_listed_and_counted_again(
     ((meter, label),) = choices(form, "replaced").items()
     # It is believed with the third reading: after 60 s and four times five minutes.
     assert label == "2026-02-07 13:21: Gas 51.2 → 7 m³"
+    hass.config.language = "nl"
+    (dutch,) = choices(await cogwheel(hass, entry, *WAY), "replaced").values()
+    assert dutch == "2026-02-07 13:21: Gas 51,2 → 7 m³"
+    hass.config.language = "en"
     assert suggested(form) == {"replaced": [meter]}
     done = await fill_in(hass, form, replaced=[])
     assert done["type"] is FlowResultType.CREATE_ENTRY
@@ -61,6 +65,7 @@ async def test_all_totals_of_a_meter_are_one_line(hass: HomeAssistant, entry: Mo
     form = await cogwheel(hass, entry, *WAY)
     assert form["step_id"] == "joints_waiting"
     assert "- 2026-02-07 13:06: Import low tariff\n" in said(form, "options")
+    assert "What is taken out is then listed here. If one of these" in said(form, "options")
     assert suggested(form) == {}
     assert (await fill_in(hass, form))["type"] is FlowResultType.CREATE_ENTRY
     await house.pass_time(600)

@@ -167,21 +167,30 @@ async def test_a_meter_that_moves_to_the_port_of_dsmr_replaces_it(
 # --- after that -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("dsmr")
-async def test_taking_over_is_offered_right_after_set_up_and_undone(hass: HomeAssistant, cable: Cable) -> None:
+async def test_taking_over_is_offered_right_after_set_up_and_undone(
+    hass: HomeAssistant, cable: Cable, dsmr: MockConfigEntry
+) -> None:
     assert await async_setup_component(hass, "energy", {})
     await async_wait_recording_done(hass)
     registry = er.async_get(hass)
+    registry.async_get_or_create("sensor", "dsmr", "lonely", suggested_object_id="lonely", config_entry=dsmr)
     async with speaking(cable.write, nl5()):
         added = await add(hass, cable)
         form = await following(hass, added)
         assert form["step_id"] == "take_over_choose"
         text = said(form, "options")
         assert "disabled as a whole:**\n- DSMR" in text
+        assert "no counterpart and will show nothing any more:**\n- sensor.lonely" in text
         offered = choices(form, "pairs")
         label = offered["electricity_import_tariff_1"]
         assert label.startswith(f"{LOW}: 4512.345 kWh (")
         assert label.endswith("→ Import low tariff: 4512.345 kWh")
+        hass.config.language = "nl"
+        again = await cogwheel(hass, added["result"], "history", "take_over")
+        dutch = choices(again, "pairs")["electricity_import_tariff_1"]
+        assert dutch.startswith(f"{LOW}: 4512,345 kWh (")
+        assert dutch.endswith("→ Import low tariff: 4512,345 kWh")
+        hass.config.language = "en"
         assert "electricity_tariff" in offered
         done = await fill_in(hass, form, pairs=list(offered))
         assert done["step_id"] == "taken_over"

@@ -1,4 +1,4 @@
-"""Adding and moving the meter, and adding loads, through the dialogs that a person sees."""
+"""Adding and moving the meter, adding loads, and adding others who read it, through the dialogs that a person sees."""
 
 import asyncio
 from dataclasses import dataclass
@@ -35,6 +35,40 @@ async def add_meter(client: Client, port: str, keys: Json | None = None) -> Adde
     if following := result.get("next_flow"):
         await _accept(client, following[1])
     return Added(result["result"]["entry_id"], result["title"])
+
+
+async def add_dsmr(client: Client, port: str, version: str) -> str:
+    """Add core's `dsmr` on `port`, for a meter of this version (`5`, `5B`); return the id of its entry.
+
+    Raises InstanceError with what a dialog said.
+    """
+    form = await client.post(_FLOWS, {"handler": "dsmr"})
+    added = await client.post(f"{_FLOWS}/{form['flow_id']}", {"port": port, "dsmr_version": version})
+    if added["type"] != "create_entry":
+        raise InstanceError(f"dsmr could not be added on {port}: {_why(added)}")
+    entry_id = str(added["result"]["entry_id"])
+    # It would show nothing for half a minute.
+    form = await client.post(_OPTIONS, {"handler": entry_id})
+    await client.post(f"{_OPTIONS}/{form['flow_id']}", {"time_between_update": 0})
+    return entry_id
+
+
+async def add_to_dashboard(client: Client, total: str) -> None:
+    """Put a total of what comes from the grid into the Energy dashboard, with a price, beside what is there."""
+    there = (await client.command("energy/get_prefs"))["energy_sources"]
+    source = {
+        "type": "grid",
+        "stat_energy_from": total,
+        "stat_energy_to": None,
+        "cost_adjustment_day": 0,
+        "stat_cost": None,
+        "entity_energy_price": None,
+        "number_energy_price": 0.25,
+        "stat_compensation": None,
+        "entity_energy_price_export": None,
+        "number_energy_price_export": None,
+    }
+    await client.command("energy/save_prefs", energy_sources=[*there, source])
 
 
 async def move_meter(client: Client, entry_id: str, port: str) -> None:

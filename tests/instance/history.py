@@ -9,7 +9,7 @@ from .client import Client, InstanceError
 from .entities import NO_VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from decimal import Decimal
 
     from tests.simulation.household import Household
@@ -39,15 +39,6 @@ async def write_history(client: Client, shown: Collection[Entity], household: Ho
     zeros, had = await _zeros(client, totals, now - timedelta(days=days))
     oldest = (past[0][0] - timedelta(hours=1)).timestamp()
     for entity_id, entity in totals.items():
-        metadata = {
-            "statistic_id": entity_id,
-            "source": "recorder",
-            "name": None,
-            "unit_of_measurement": entity.unit,
-            "unit_class": _UNIT_CLASSES[str(entity.unit)],
-            "has_sum": True,
-            "mean_type": 0,
-        }
         rows = []
         for hour, readings in past:
             # A row is named by the beginning of its hour and holds what was shown at its end.
@@ -55,10 +46,25 @@ async def write_history(client: Client, shown: Collection[Entity], household: Ho
             if start.timestamp() in had.get(entity_id, ()):
                 continue
             state = float(readings[entity.what] * _PER_KILOWATT_HOUR.get(str(entity.unit), 1))
-            rows.append({"start": start.isoformat(), "state": state, "sum": round(state - zeros[entity_id], 3)})
+            rows.append((start, state, round(state - zeros[entity_id], 3)))
         if oldest < min(had.get(entity_id, ()), default=math.inf):
-            rows[0]["start"] = _BEGINNING.isoformat()
-        await client.command("recorder/import_statistics", metadata=metadata, stats=rows)
+            rows[0] = (_BEGINNING, *rows[0][1:])
+        await write_rows(client, entity_id, str(entity.unit), rows)
+
+
+async def write_rows(client: Client, entity_id: str, unit: str, rows: Iterable[tuple[datetime, float, float]]) -> None:
+    """Write hours of a total: when each begins, and the state and the sum at its end."""
+    metadata = {
+        "statistic_id": entity_id,
+        "source": "recorder",
+        "name": None,
+        "unit_of_measurement": unit,
+        "unit_class": _UNIT_CLASSES[unit],
+        "has_sum": True,
+        "mean_type": 0,
+    }
+    stats = [{"start": start.isoformat(), "state": state, "sum": total} for start, state, total in rows]
+    await client.command("recorder/import_statistics", metadata=metadata, stats=stats)
 
 
 def _totals(readings: Mapping[str, Decimal]) -> dict[str, Decimal]:

@@ -92,7 +92,7 @@ class HomeAssistant:
             place: where the house stands.
             port: the wished TCP port, 0 any free one.
             switches: names of switches that are there besides.
-            tools: integrations of `tests/instance` that are there besides: `sum_up`, `gauge`.
+            tools: integrations of `tests/instance` that are there besides: `sum_up`, `gauge`, `plug_in`.
             unrecorded: domains of entities that the recorder leaves out.
             clock: by which it lives, if not by this machine's.
             language: of the house.

@@ -116,6 +116,7 @@ class OpticalMeter:
             interval: seconds between two telegrams in mode D.
         """
         self.port = str(path)
+        self._link = path
         self.habits = habits
         self.heard = Heard()
         self._pace = pace
@@ -135,10 +136,11 @@ class OpticalMeter:
         return SPEEDS.get(termios.tcgetattr(self._slave)[4], 0)
 
     def close(self) -> None:
-        """Pull it out."""
+        """Pull it out: the port is gone, and its number may be that of another one."""
         for descriptor in (self._master, self._slave):
             os.close(descriptor)
         self._slave = -1
+        self._link.unlink()
 
     async def run(self) -> None:
         """Live, until cancelled."""

@@ -1,5 +1,6 @@
 """A past of the household in files: lines of smartmeter 3.0 and whole telegrams, not written by the code under test."""
 
+import gzip
 import re
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ from .telegrams import SYSTEMS
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+    from pathlib import Path
 
 _SEPARATORS = str.maketrans("", "", "-:.")
 _OBJECT = re.compile(r"([^(]+)(\(.*\))")
+_VALUES = re.compile(rb"\([^;]*\)")
 _CHOSEN = ("0-0:1.0.0", "1-0:1.8.", "1-0:2.8.", "0-0:96.14.0", "1-0:1.7.0", "1-0:2.7.0", "0-1:24.1.0", "0-1:24.2.1")
 
 
@@ -31,6 +34,20 @@ def past(start: datetime, end: datetime, *, interval: int, system: str = "nl5") 
         line = ";".join(f"{found[1].translate(_SEPARATORS)};{found[2]}" for found in chosen)
         yield f"{line}\n".encode("ascii"), sent.compose(household) + b"\r\n"
         household.step(interval)
+
+
+def write_past(path: Path, start: datetime, end: datetime, *, codes: bool = True) -> None:
+    """Write a file of lines that are five minutes apart; packed if its name ends in `.gz`.
+
+    Args:
+        path: of the file.
+        start: the first line says what was then.
+        end: no line is later.
+        codes: whether the lines say what their values are.
+    """
+    lines = (line for line, _ in past(start, end, interval=300))
+    data = b"".join(line if codes else b";".join(_VALUES.findall(line)) + b"\n" for line in lines)
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
 def _is_chosen(code: str) -> bool:
