@@ -58,6 +58,28 @@ async def test_a_code_and_the_other_channels_are_messages_too(hass: HomeAssistan
     assert attributes(hass, MESSAGE)["text"] == "Gas valve"
 
 
+async def test_the_first_message_ever_is_told_though_its_entity_is_only_being_added(
+    hass: HomeAssistant, set_up: SetUp, say: Say
+) -> None:
+    await set_up(nl5({"0-0:96.13.0": None}))
+    assert hass.states.get(MESSAGE) is None
+    await say(with_text("Work on the grid"))
+    assert attributes(hass, MESSAGE) == {"event_type": "message_received", "text": "Work on the grid"}
+
+
+async def test_what_came_while_an_event_was_disabled_is_not_told_later(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say
+) -> None:
+    await set_up()
+    er.async_get(hass).async_update_entity(MESSAGE, disabled_by=er.RegistryEntryDisabler.USER)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await say(with_text("Work on the grid"))
+    er.async_get(hass).async_update_entity(MESSAGE, disabled_by=None)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await say(with_text("Work on the grid"))
+    assert get(hass, MESSAGE).state == STATE_UNKNOWN
+
+
 async def test_what_was_there_is_no_news_also_after_a_restart(
     hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say
 ) -> None:
