@@ -35,7 +35,7 @@ def make(*wanted: str) -> None:
     """Make the servers that are missing, as far as that is possible here; `wanted`: only these."""
     for name, maker, state in (
         ("ser2net", _ser2net, ""),
-        ("ser2net-4.3", _ser2net_of_debian_12, ""),
+        ("ser2net-4.3", _ser2net_of_debian_12, "with its modules"),
         ("esphome", _esphome, repr(requirements("esphome")) + _ESPHOME.read_text()),
         ("mosquitto", _mosquitto, ""),
         ("influxdb", _influxdb, ""),
@@ -63,18 +63,23 @@ def _ser2net(folder: Path) -> None:
     if library is None:
         raise RuntimeError("the archive has no ser2net")
     apt.unpack(["ser2net", library[0], *_LIBRARIES], folder)
-    modules = next(folder.glob("usr/libexec/*/gensio/*"))
-    _write_program(folder, "ser2net", f"export GENSIO_LIBRARY_PATH={modules}\n")
+    _write_ser2net(folder)
 
 
 def _ser2net_of_debian_12(folder: Path) -> None:
-    """Unpack the older ser2net and what its library depends on: that is one piece and loads everything it knows."""
+    """Unpack the older ser2net and all that its library depends on."""
     apt = _apt("bookworm")
     needless = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
     depends = ["depends", "--recurse", *needless, "libgensio4", "libyaml-0-2"]
     libraries = re.findall(r"^lib(?!python[\d.]+-)\S+", setup.run("apt-cache", *apt.options, *depends), re.MULTILINE)
     apt.unpack(["ser2net", *libraries], folder)
-    _write_program(folder, "ser2net")
+    _write_ser2net(folder)
+
+
+def _write_ser2net(folder: Path) -> None:
+    """Write a program that starts ser2net with the modules of its library, which it would look for in the system."""
+    modules = next(folder.glob("usr/libexec/*/gensio/*"))
+    _write_program(folder, "ser2net", f"export GENSIO_LIBRARY_PATH={modules}\n")
 
 
 def _mosquitto(folder: Path) -> None:
