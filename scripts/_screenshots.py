@@ -238,8 +238,9 @@ async def _walk(folder: Path, language: str, home: Path) -> None:
                 await _seldom(walk, house, meter)
                 await walk.see_optical(home)
                 await walk.see_silent_port(home)
-                await _discovered(walk, house, home)
                 await _shared(walk, house, home)
+                # While it is offered, whoever adds a meter is asked whether it is that one.
+                await _discovered(walk, house, home)
                 await _exchanged(walk, page, meter, clock)
                 meter.silence()
                 await walk.see_repair("no_telegrams", "no_telegrams")
