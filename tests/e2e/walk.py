@@ -319,17 +319,11 @@ class Walk:
 
     async def see_unknown_codes(self, title: str) -> None:
         """The codes without a name that a meter sends."""
-        await self._page.goto(INTEGRATION)
-        await self.open_options(title, ("init", "registers"), ("registers", "register_pick"))
-        await self.see("options/step/register_pick")
-        await self.close()
+        await self._see_option(title, "register_pick", ("init", "registers"), ("registers", "register_pick"))
 
     async def see_gaps(self, title: str) -> None:
         """The gaps of the last year."""
-        await self._page.goto(INTEGRATION)
-        await self.open_options(title, ("init", "history"), ("history", "gaps"))
-        await self.see("options/step/gaps")
-        await self.close()
+        await self._see_option(title, "gaps", ("init", "history"), ("history", "gaps"))
 
     async def see_import(self, title: str, file: str, without_codes: str) -> None:
         """Bring one of the files in the folder of imports along; begin with another one, whose lines have no codes."""
@@ -406,13 +400,15 @@ class Walk:
         await self.see_repair(question, "meter_replaced")
         await self.go(f"issues/{question}", "adopt")
         await self.press()
-        await self._see_replaced(title, "joints_waiting")
+        way = ("init", "history"), ("history", "joints")
+        await self._see_option(title, "joints_waiting", *way)
         await sum_up()
-        await self._see_replaced(title, "joints")
+        await self._see_option(title, "joints", *way)
 
-    async def _see_replaced(self, title: str, step: str) -> None:
+    async def _see_option(self, title: str, step: str, *way: tuple[str, str]) -> None:
+        """Go to a page behind the cogwheel of a meter from wherever we are, look at it, and close it."""
         await self._page.goto(INTEGRATION)
-        await self.open_options(title, ("init", "history"), ("history", "joints"))
+        await self.open_options(title, *way)
         await self.see(f"options/step/{step}")
         await self.close()
 
