@@ -69,7 +69,9 @@ async def test_the_port_is_all_that_is_asked(hass: HomeAssistant, cable: Cable) 
         found = await choose(hass, form, cable.link)
         # 31 lines with a value become sensors; net power of meter and phases, two totals and the gas meter's last
         # capture are worked out. The message is empty, ids and the device type belong to the devices.
-        assert said(found) == "Found: Iskra AM550, Netherlands DSMR 5, gas meter, 38 values"
+        assert said(found) == (
+            "Found: Iskra AM550, Netherlands DSMR 5, gas meter, 38 values.\n\nThe button adds it to Home Assistant."
+        )
         added = await hass.config_entries.flow.async_configure(found["flow_id"], {})
         assert added["type"] is FlowResultType.CREATE_ENTRY
         assert added["title"] == "Iskra AM550"
@@ -139,7 +141,9 @@ async def test_an_old_meter_is_found_on_its_own_speed(hass: HomeAssistant, tmp_p
     async with speaking(cable.write, telegram):
         found = await choose(hass, await start(hass), cable.link)
         # Seven of the lines, net power and two totals.
-        assert said(found) == "Found: Iskra MT382, Netherlands DSMR 2.2 or 3, no other meters, 10 values"
+        assert (
+            said(found).splitlines()[0] == "Found: Iskra MT382, Netherlands DSMR 2.2 or 3, no other meters, 10 values."
+        )
         added = await hass.config_entries.flow.async_configure(found["flow_id"], {})
     assert added["result"].data[CONF_LINE] == "9600 7E1"
     await hass.config_entries.async_unload(added["result"].entry_id)
@@ -405,7 +409,7 @@ async def test_a_meter_without_electricity_is_known_by_what_hangs_on_it(hass: Ho
     async with speaking(cable.write, HEAT):
         found = await choose(hass, await start(hass), cable.link)
         # The version, the meter's time, the heat and its capture.
-        assert said(found) == "Found: P1 meter, a standard p1meter does not know, heat meter, 4 values"
+        assert said(found).splitlines()[0] == "Found: P1 meter, a standard p1meter does not know, heat meter, 4 values."
         added = await hass.config_entries.flow.async_configure(found["flow_id"], {})
     assert added["title"] == "P1 meter"
     assert added["result"].unique_id == HEAT_ID
@@ -419,7 +423,7 @@ async def test_two_gas_meters_are_counted(hass: HomeAssistant, cable: Cable) -> 
     }
     async with speaking(cable.write, compose({**NL5, **second})):
         found = await choose(hass, await start(hass), cable.link)
-    assert said(found) == "Found: Iskra AM550, Netherlands DSMR 5, gas meter, gas meter 2, 40 values"
+    assert said(found).splitlines()[0] == "Found: Iskra AM550, Netherlands DSMR 5, gas meter, gas meter 2, 40 values."
 
 
 async def test_words_are_in_the_language_of_the_house(hass: HomeAssistant, cable: Cable) -> None:

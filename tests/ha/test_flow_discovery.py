@@ -71,7 +71,7 @@ async def test_what_was_heard_is_shown_and_one_click_adds_it(hass: HomeAssistant
         assert flow["context"]["title_placeholders"] == {"name": "Iskra AM550"}
         form = await opened(hass, flow)
         assert form["step_id"] == "found"
-        assert said(form) == "Found: Iskra AM550, Netherlands DSMR 5, gas meter, 38 values"
+        assert said(form).splitlines()[0] == "Found: Iskra AM550, Netherlands DSMR 5, gas meter, 38 values."
         added = await hass.config_entries.flow.async_configure(form["flow_id"], {})
         assert added["type"] is FlowResultType.CREATE_ENTRY
         assert added["result"].unique_id == ELECTRICITY_ID
