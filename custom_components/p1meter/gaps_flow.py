@@ -94,7 +94,7 @@ class GapsFlow(OptionsPart):
             f"{number(filled.gap.grown, decimal_mark)} {filled.unit}"
             for filled in of_totals
         ]
-        return f"{span(begin, end)}: {', '.join(grown)}"
+        return f"{span(begin, end)}: {'; '.join(grown)}"
 
 
 def _is_spread(of_totals: Sequence[Filled]) -> bool:

@@ -68,7 +68,7 @@ class JointsFlow(OptionsPart):
             f"{number(kept.old, decimal_mark)} → {number(kept.new, decimal_mark)} {kept.unit}"
             for kept in of_totals
         ]
-        return f"{moment(of_totals[0].at)}: {', '.join(readings)}"
+        return f"{moment(of_totals[0].at)}: {'; '.join(readings)}"
 
     @callback
     def _list(self, joints: Sequence[Joint]) -> str:

@@ -29,7 +29,7 @@ async def test_a_gap_is_spread_and_taken_back(hass: HomeAssistant, entry: MockCo
     form = await cogwheel(hass, entry, *WAY)
     assert said(form, "options").startswith("Hours without Home Assistant")
     ((gap, label),) = choices(form, "gaps").items()
-    assert label == "2026-02-07 15:25 \u2013 20:10 (4:45 h): Import low tariff 5.7 kWh, Import 5.7 kWh"
+    assert label == "2026-02-07 15:25 \u2013 20:10 (4:45 h): Import low tariff 5.7 kWh; Import 5.7 kWh"
     assert suggested(form) == {"gaps": [], "spread_new": False}
     done = await fill_in(hass, form, gaps=[gap])
     assert done["type"] is FlowResultType.CREATE_ENTRY
@@ -37,7 +37,7 @@ async def test_a_gap_is_spread_and_taken_back(hass: HomeAssistant, entry: MockCo
     assert await sums(house, IMPORT) == SPREAD
     hass.config.language = "nl"
     (dutch,) = choices(await cogwheel(hass, entry, *WAY), "gaps").values()
-    assert dutch.endswith(": Import low tariff 5,7 kWh, Import 5,7 kWh")
+    assert dutch.endswith(": Import low tariff 5,7 kWh; Import 5,7 kWh")
     hass.config.language = "en"
     # It is shown as spread, and nothing is done that is not asked for.
     form = await cogwheel(hass, entry, *WAY)
@@ -71,8 +71,8 @@ async def test_new_gaps_are_spread_from_then_on(hass: HomeAssistant, entry: Mock
     assert {hour: used[hour] for hour in (19, 20, 21, 22)} == {19: 8.0, 20: 8.35, 21: 8.95, 22: 9.05}
     form = await cogwheel(hass, entry, *WAY)
     assert list(choices(form, "gaps").values()) == [
-        "2026-02-07 21:25 \u2013 23:10 (1:45 h): Import low tariff 1.05 kWh, Import 1.05 kWh",
-        "2026-02-07 15:25 \u2013 20:10 (4:45 h): Import low tariff 5.7 kWh, Import 5.7 kWh",
+        "2026-02-07 21:25 \u2013 23:10 (1:45 h): Import low tariff 1.05 kWh; Import 1.05 kWh",
+        "2026-02-07 15:25 \u2013 20:10 (4:45 h): Import low tariff 5.7 kWh; Import 5.7 kWh",
     ]
     new, old = choices(form, "gaps")
     assert suggested(form) == {"gaps": [new], "spread_new": True}
@@ -114,7 +114,7 @@ async def test_gaps_of_more_than_a_day(hass: HomeAssistant, entry: MockConfigEnt
     await house.pass_time(3600)
     form = await cogwheel(hass, entry, *WAY)
     (label,) = choices(form, "gaps").values()
-    assert label == "2026-02-07 14:00 \u2013 2026-02-11 14:05 (96:05 h): Import low tariff 96 kWh, Import 96 kWh"
+    assert label == "2026-02-07 14:00 \u2013 2026-02-11 14:05 (96:05 h): Import low tariff 96 kWh; Import 96 kWh"
 
 
 async def test_without_a_recorder_there_is_nothing_to_be_done(

@@ -74,7 +74,7 @@ async def test_all_totals_of_a_meter_are_one_line(hass: HomeAssistant, entry: Mo
     assert form["step_id"] == "joints"
     (label,) = choices(form, "replaced").values()
     assert label.startswith("2026-02-07 13:06: ")
-    assert set(label.removeprefix("2026-02-07 13:06: ").split(", ")) == {
+    assert set(label.removeprefix("2026-02-07 13:06: ").split("; ")) == {
         "Night 5001.2 → 0 kWh",
         "Import 5001.2 → 0 kWh",
         "Export low tariff 900 → 3.5 kWh",
