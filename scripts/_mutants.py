@@ -61,6 +61,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "meter/telegram.py",
         "changed = compress(changed, map(ne, values, self._values, strict=False))",
     ): "there are always as many",
+    (
+        "meter/telegram.py",
+        "self._settle(zip(keys, form.objects(form.together, values), strict=False), readings)",
+    ): "both are made of the same groups",
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
     (
         "meter/lines.py",

@@ -1,6 +1,7 @@
 """What Home Assistant switches a load with, on a real kernel's pin: no click at a reload, and lost only for a while."""
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +18,6 @@ from .simulator import driven_levels
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
-    from pathlib import Path
 
     from .simulator import SimulatedChip
 
@@ -58,6 +58,10 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+def files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def info(chip: SimulatedChip) -> gpiod.LineInfo:
     with gpiod.Chip(chip.path) as opened:
         return opened.get_line_info(PIN)
@@ -86,6 +90,23 @@ async def test_a_relay_does_not_click_when_its_entry_is_reloaded(
         await after.async_release(last=False)
     assert levels == [off]
     assert not info(chip).used
+
+
+async def test_fifty_reloads_open_no_second_line(hass: HomeAssistant, chip: SimulatedChip) -> None:
+    output = make(hass, chip)
+    await until(lambda: output.on is False)
+    output.set(True)
+    opened = files()
+    with driven_levels() as levels:
+        for _ in range(50):
+            output.async_stop()
+            output = make(hass, chip)
+            assert output.on is True
+        assert files() == opened
+    assert set(levels) <= {1}
+    await output.async_release(last=False)
+    assert not info(chip).used
+    assert files() < opened
 
 
 async def test_a_load_that_is_kept_at_a_stop_goes_on_after_a_restart(hass: HomeAssistant, chip: SimulatedChip) -> None:

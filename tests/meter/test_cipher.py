@@ -317,6 +317,14 @@ def test_a_sealed_telegram_that_was_cut() -> None:
     assert story(find(SEALED[:-7] + nl5(1))) == [(Reason.CIPHER, SEALED[:-7]), nl5(1)]
 
 
+def test_a_sealed_telegram_without_its_last_line_is_refused_when_that_can_come_no_more() -> None:
+    finder = FrameFinder()
+    # It, or its ident line again, would be whole in as many bytes.
+    room = len(b"/EGM5G35\r\n")
+    assert finder.feed(SEALED[:-7] + b"0" * (room - 1)) == []
+    assert story(finder.feed(b"0")) == [(Reason.CIPHER, SEALED[:-7])]
+
+
 def test_a_sealed_telegram_that_was_cut_swallows_none_that_is_not_sealed() -> None:
     for cut in range(18, len(SEALED) - 7):
         assert story(find(SEALED[:cut] + nl5(1)))[-1] == nl5(1)

@@ -462,6 +462,9 @@ def test_an_endless_telegram_is_refused_and_what_follows_is_found() -> None:
     slashes = checked("/TST5/A/B\n\n1-0:1.8.0(1*kWh)\n!")
     nearer = NL5[:100] + b"0" * 8090
     assert story(find(nearer + slashes)) == [(Reason.OVERRUN, nearer), slashes]
+    # A slash in the line before is none of its ident.
+    before = NL5[:100] + b"0" * 8000 + b"\r\n0-0:96.13.0(a/b)"
+    assert story(find(before + NL5)) == [(Reason.OVERRUN, before), NL5]
     # Or at the very limit.
     just = NL5[:100] + b"0" * (8192 - 102) + b"\r\n"
     assert story(find(just + NL5)) == [(Reason.TRUNCATED, just), NL5]

@@ -304,7 +304,21 @@ def test_no_date_or_no_time(date: str, time: str) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "wanted", "expected"),
-    [("kWh", "Wh", "1000"), ("l", "m3", "0.001"), ("MJ", "kWh", "0.2777777777777777777777777778"), ("kWh", "m3", None)],
+    [
+        ("kWh", "Wh", "1000"),
+        ("kW", "W", "1000"),
+        ("kV", "V", "1000"),
+        ("kA", "A", "1000"),
+        ("kHz", "Hz", "1000"),
+        ("kvarh", "varh", "1000"),
+        ("kvar", "var", "1000"),
+        ("kVA", "VA", "1000"),
+        ("m3/h", "l/h", "1000"),
+        ("h", "s", "3600"),
+        ("l", "m3", "0.001"),
+        ("MJ", "kWh", "0.2777777777777777777777777778"),
+        ("kWh", "m3", None),
+    ],
 )
 def test_from_one_unit_to_another(unit: str, wanted: str, expected: str | None) -> None:
     assert factor(unit, wanted) == (None if expected is None else Decimal(expected))
