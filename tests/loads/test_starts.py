@@ -24,6 +24,15 @@ def test_nothing_is_commanded_at_the_first_three_telegrams() -> None:
     assert house.view().activity is Activity.STARTING
 
 
+@pytest.mark.parametrize(("telegrams", "is_hand"), [(0, False), (2, False), (3, True)])
+def test_what_is_switched_on_by_the_third_telegram_is_nobodys_hand(telegrams: int, *, is_hand: bool) -> None:
+    house = House(load())
+    house.run(telegrams)
+    house.on["boiler"] = True
+    house.run(30)
+    assert (house.view().override is not None) is is_hand
+
+
 def test_the_reason_of_a_change_stands_while_its_power_is_awaited() -> None:
     house = House(load(), house_w=-3000.0)
     house.run(4)
