@@ -66,6 +66,7 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "self._settle(zip(keys, form.objects(form.together, values), strict=False), readings)",
     ): "both are made of the same groups",
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
+    ("meter/form.py", "or len(set(parts)) < len(parts)"): "a set is never the longer one",
     (
         "meter/lines.py",
         'or data.count(")(") < opened - lines',

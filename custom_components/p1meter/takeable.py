@@ -82,7 +82,7 @@ class Offer:
     Attributes:
         candidates: in the order of our registers.
         entries: the config entries that are switched off for it.
-        without: entities of those entries that have no counterpart, and will show nothing any more.
+        without: entities of those entries that are in no candidate, and will show nothing any more.
     """
 
     candidates: list[Candidate]

@@ -180,7 +180,7 @@ async def test_taking_over_is_offered_right_after_set_up_and_undone(
         assert form["step_id"] == "take_over_choose"
         text = said(form, "options")
         assert "disabled as a whole:**\n- DSMR" in text
-        assert "no counterpart and will show nothing any more:**\n- sensor.lonely" in text
+        assert "not in the list below and will show nothing any more:**\n- sensor.lonely" in text
         offered = choices(form, "pairs")
         label = offered["electricity_import_tariff_1"]
         assert label.startswith(f"{LOW}: 4512.345 kWh (")
