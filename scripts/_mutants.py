@@ -43,6 +43,8 @@ OPERATORS: Final = re.compile(
 )
 # What only a type checker runs, and how much is remembered: no change of these can be seen.
 UNSEEN: Final = re.compile(r"if TYPE_CHECKING:|lru_cache\(maxsize=")
+# What is given by its name becomes what is given by its place: a type checker's matter.
+SIGNATURE: Final = ("*,", "/,")
 # Other changes that cannot be seen from outside: the file and its line as it becomes, and why.
 SAME: Final[dict[tuple[str, str], str]] = {
     ("meter/frames.py", "self._searched = -1"): "a search that begins before the first byte begins with it",
@@ -125,7 +127,8 @@ def all_of(room: str, project: Path, chance: random.Random) -> Iterator[Mutant]:
         except SyntaxError:
             continue
         mutant = Mutant(room, path, before, after)
-        if not UNSEEN.search(mutant.lines()[0]):
+        gone, new = mutant.lines()
+        if not UNSEEN.search(gone) and gone.replace(*SIGNATURE) != new:
             yield mutant
 
 

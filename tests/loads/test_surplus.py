@@ -106,6 +106,7 @@ def test_the_best_set_that_is_allowed_is_chosen() -> None:
     assert weighed.choose(3000.0, costs, lambda _: False) is None
     # A start that costs more, because a budget of starts is used up, is not worth it yet.
     assert weighed.choose(3000.0, [60.0, 5.0], lambda _: True) == 0b10
+    assert weighed.choose(3000.0, [60.0, 5.0], lambda mask: mask == 0b01) is None
 
 
 def test_the_sets_that_cannot_be_had_are_not_weighed() -> None:

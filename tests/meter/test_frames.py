@@ -45,6 +45,12 @@ def test_a_telegram_that_is_whole_is_handed_over_at_once() -> None:
     assert FrameFinder().feed(NL2) == [Frame(NL2, NL2, checksum=False)]
 
 
+@pytest.mark.parametrize("line", ["1.8.0(1*kWh)", "C.1.0(1)"])
+def test_a_short_telegram_needs_nothing_after_it(line: str) -> None:
+    short = unchecked(f"/KAM5\n{line}\n!")
+    assert story(FrameFinder().feed(short)) == [short]
+
+
 @pytest.mark.parametrize("telegram", [NL5, HOLLEY], ids=["nl5", "holley"])
 def test_what_is_whole_and_has_a_checksum_is_not_searched_for(telegram: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FrameFinder, "_run", None)
@@ -536,6 +542,8 @@ def test_a_check_that_matches_by_chance_does_not_save_what_is_no_line() -> None:
 def test_a_block_without_its_check() -> None:
     assert story(find(BLOCK[:-1])) == [(Reason.TRUNCATED, BLOCK[:-1])]
     assert story(find(HEAT_BLOCK[:-1])) == [(Reason.TRUNCATED, HEAT_BLOCK[:-1])]
+    padded = b"/ISk5MT174-0001\r\n\x021.8.0(1)\r\n\x00\x03"
+    assert story(find(padded)) == [(Reason.TRUNCATED, padded)]
     assert story(find(b"x" + BLOCK[:-1])) == [(Reason.GARBAGE, b"x" + BLOCK[:-1])]
     assert story(find(b"(x" + BLOCK[:60])) == [(Reason.GARBAGE, b"(x" + BLOCK[:60])]
 

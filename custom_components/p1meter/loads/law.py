@@ -362,8 +362,7 @@ class Controller:
             else:
                 unit.sun_w = 0.0
                 unit.account.step(wall, dt, active=False, sun_w=0.0, grid_w=0.0)
-            if unit.settings.min_run_s > 0:
-                unit.minimum.step(sample, here.site, unit.account, unit.learner, target_w=here.window.target_w)
+            unit.minimum.step(sample, here.site, unit.account, unit.learner, target_w=here.window.target_w)
             n += 1  # noqa: SIM113 - enumerate() makes a tuple a turn
 
     def _arrange(self) -> None:
