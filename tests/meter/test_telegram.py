@@ -244,6 +244,8 @@ def test_the_preferred_code_wins_wherever_it_stands() -> None:
     says(decode("0-0:42.0.0(AUX1)", other), "equipment_id~ADC3100000158491 logical_device_name~AUX1")
     says(decode("0-0:42.0.0(AUX1)"), "equipment_id~AUX1 !logical_device_name")
     says(decode("0-0:42.0.0(AUX1)", "0-0:96.1.1()"), "equipment_id~AUX1 !logical_device_name")
+    for lines in (("1-1:1.8.1(2*kWh)", "1-0:1.8.1(1*kWh)"), ("1-0:1.8.1(1*kWh)", "1-1:1.8.1(2*kWh)")):
+        says(decode(*lines), "import_tariff_1=1kWh")
     says(decode("1-1:1.8.0(2*kWh)", "1-0:1.8.0(1*kWh)"), "import_total=1kWh")
 
 
