@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .codes import CHECKED, PARTS_OF_TIME, Code
 from .electricity import NET, TOTALS
-from .lines import BELGIAN_VERSION, LOGICAL_NAME, SPECIAL, VERSION, line_end, regular
+from .lines import BELGIAN_VERSION, SPECIAL, VERSION, line_end, regular
 from .mbus import valve_state
 from .readings import MBusDevice, Reading, record
 from .values import hexadecimal_serial
@@ -378,8 +378,7 @@ class _Teller:
     def _kind(self, line: _Line, key: str, value: Value) -> str:
         """Return what the object of a register gives."""
         name = line.item.name
-        is_identity = key == "equipment_id" and LOGICAL_NAME in self._structure.names
-        if self._givers[key] > 1 or key in self.ways or key == _MONTH_PEAK or name in SPECIAL or is_identity:
+        if self._givers[key] > 1 or key in self.ways or key == _MONTH_PEAK or name in SPECIAL:
             return TOGETHER
         if len(line.groups) == 1 and key not in CHECKED:
             if isinstance(value, Decimal) and _IS_NUMBER(line.inner.partition("*")[0]):
