@@ -54,6 +54,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "meter/frames.py",
         "if self._restart(_PLAIN_START_WITHIN, again if again > -1 else min(size, len(buffer)), only_first=True):",
     ): "the ident itself stands at 0, and is not looked for there",
+    (
+        "meter/frames.py",
+        "if not following.startswith(ETX) and not BLOCK_START.search(buffer, -1, size):",
+    ): "what is searched from before the first byte is searched from there",
     ("meter/frames.py", "return cut > 1"): "no start stands one byte behind another",
     (
         "meter/verdict.py",
@@ -67,6 +71,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "meter/telegram.py",
         "self._settle(zip(keys, form.objects(form.together, values), strict=False), readings)",
     ): "both are made of the same groups",
+    (
+        "meter/telegram.py",
+        "if len(readings) < len(form.blank) or (anew and not all(readings.values())):",
+    ): "what is more than before was computed, as it would be from the beginning",
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
     ("meter/form.py", "or len(set(parts)) < len(parts)"): "a set is never the longer one",
     (

@@ -81,6 +81,15 @@ def test_a_command_that_does_nothing_is_tried_twice_more_and_then_said() -> None
     assert plant.reason("boiler") is Reason.FAULT
 
 
+def test_a_load_that_answers_at_once_is_told_again_after_five_seconds_and_after_thirty() -> None:
+    quick = LoadSettings("boiler", 2000.0, 1, latency_s=0.0)
+    plant = Plant([Appliance(quick, obeys=lambda _: False)], house=-2500.0)
+    first = plant.run_until_switched(300)
+    assert first is not None
+    plant.run(60)
+    assert [switch.at - first.at for switch in plant.switches] == [0, 5, 30]
+
+
 def test_a_load_at_fault_does_not_stand_for_power_it_does_not_draw() -> None:
     dead = Appliance(BOILER, obeys=lambda _: False)
     plant = Plant([dead, Appliance(LoadSettings("pump", 1000.0, 2))], house=-2500.0)

@@ -213,6 +213,12 @@ def test_a_window_that_takes_next_to_nothing_does_not_tell_how_the_meter_divides
     assert meter.window.state["whole"] is None
 
 
+def test_a_meter_that_does_not_say_the_running_demand_does_not_tell_how_it_divides_either() -> None:
+    meter = Meter(EIGHT - timedelta(minutes=1))
+    meter.run(60 + 900 + 20, 1200.0)
+    assert meter.window.state["whole"] is None
+
+
 def test_a_restart_goes_on_where_the_window_was() -> None:
     meter = Meter(EIGHT - timedelta(seconds=10))
     meter.send(1800.0, import_wh=5000.0)
@@ -223,6 +229,9 @@ def test_a_restart_goes_on_where_the_window_was() -> None:
     # Two minutes later the register has gone on by 60 Wh.
     again = Meter(EIGHT + timedelta(minutes=7), state=kept)
     assert again.send(0.0, import_wh=5215.0).energy_wh == pytest.approx(210.0, abs=1.0)
+    # Nothing has told how the meter divides its running demand.
+    again.run(600, 1800.0)
+    assert again.window.state["whole"] is None
     # In another window, with a register that fell, or without one, that says nothing.
     for start, register in ((20, 5215.0), (7, 3.0), (7, None)):
         again = Meter(EIGHT + timedelta(minutes=start), state=kept)
