@@ -43,8 +43,8 @@ OPERATORS: Final = re.compile(
 )
 # What only a type checker runs, and how much is remembered: no change of these can be seen.
 UNSEEN: Final = re.compile(r"if TYPE_CHECKING:|lru_cache\(maxsize=")
-# What is given by its name becomes what is given by its place: a type checker's matter.
-SIGNATURE: Final = ("*,", "/,")
+# What only says how something is called, and that two are always as many.
+PROMISES: Final = (("*,", "/,"), ("strict=True", "strict=False"))
 # Other changes that cannot be seen from outside: the file and its line as it becomes, and why.
 SAME: Final[dict[tuple[str, str], str]] = {
     ("meter/frames.py", "self._searched = -1"): "a search that begins before the first byte begins with it",
@@ -65,14 +65,6 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "where there is no slash, nothing stands between two",
     (
         "meter/telegram.py",
-        "changed = compress(changed, map(ne, values, self._values, strict=False))",
-    ): "there are always as many",
-    (
-        "meter/telegram.py",
-        "self._settle(zip(keys, form.objects(form.together, values), strict=False), readings)",
-    ): "both are made of the same groups",
-    (
-        "meter/telegram.py",
         "if len(readings) < len(form.blank) or (anew and not all(readings.values())):",
     ): "what is more than before was computed, as it would be from the beginning",
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
@@ -89,6 +81,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "meter/lines.py",
         'return groups if body.count("(") == body.count(")") <= len(groups) - 1 else ()',
     ): "there are never fewer: where groups meet stands one of both",
+    (
+        "loads/window.py",
+        "self._fit = -1.0",
+    ): "with the first telegram a window begins, and this with it",
     (
         "loads/window.py",
         "if self.number is not None and number == self.number + 1 and length >= self._length and 0 < gap < length:",
@@ -136,7 +132,7 @@ def all_of(room: str, project: Path, chance: random.Random) -> Iterator[Mutant]:
             continue
         mutant = Mutant(room, path, before, after)
         gone, new = mutant.lines()
-        if not UNSEEN.search(gone) and gone.replace(*SIGNATURE) != new:
+        if not UNSEEN.search(gone) and all(gone.replace(*promise) != new for promise in PROMISES):
             yield mutant
 
 

@@ -48,6 +48,18 @@ def test_the_reason_of_a_change_stands_while_its_power_is_awaited() -> None:
     assert said == [Reason.SUN] * 21 + [Reason.SHORT] * 20
 
 
+@pytest.mark.parametrize(("latency_s", "telegrams"), [(0.0, 1), (2.0, 3), (2.5, 4)])
+def test_a_load_is_starting_until_its_power_can_be_seen(latency_s: float, telegrams: int) -> None:
+    house = House(load(latency_s=latency_s), house_w=-3000.0)
+    house.run(4)
+    # The next telegram shows that its output is on, the one after that its power at the earliest, and so much later.
+    seen = []
+    for _ in range(6):
+        house.step()
+        seen.append(house.view().activity)
+    assert seen == [Activity.STARTING] * telegrams + [Activity.ACTIVE] * (6 - telegrams)
+
+
 def test_a_set_of_two_is_started_one_after_the_other() -> None:
     house = House(load(), load("pump", 1000.0, 2), house_w=-3200.0)
     house.run(3)

@@ -93,6 +93,14 @@ def test_beside_past_values_too_a_line_that_is_not_whole_gives_nothing() -> None
     says(found, "!power_import power_export=0.250kW")
 
 
+def test_the_first_code_tells_an_optical_read_out() -> None:
+    for lines, name in (
+        (("1.8.0(1*kWh)", "1-0:2.8.0(2*kWh)"), "iec"),
+        (("1-0:2.8.0(2*kWh)", "1.8.0(1*kWh)"), "h1"),
+    ):
+        assert decode(*lines, checksum=False).profile.name == name
+
+
 def test_a_telegram_of_nothing_is_a_telegram() -> None:
     found = decode()
 
