@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from homeassistant.components.recorder.const import DB_WORKER_PREFIX
 from homeassistant.components.recorder.tasks import RecorderTask
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import SupportsResponse, callback
@@ -31,11 +32,10 @@ _PATIENCE_S = 60
 
 @dataclass(slots=True)
 class _ShrinkTask(RecorderTask):
-    """Lets SQLite give back what it keeps of the database, which grows with that and not with us."""
+    """Lets the recorder's own connection shrink."""
 
     def run(self, instance: Recorder) -> None:
-        with instance.get_session() as session:
-            session.execute(text("PRAGMA shrink_memory"))
+        _shrink(instance)
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
@@ -43,9 +43,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 
     async def weigh(_call: ServiceCall) -> ServiceResponse:
         """Return what the process holds, in bytes and in blocks of Python, when what nobody needs is given back."""
-        recorder = get_instance(hass)
-        recorder.queue_task(_ShrinkTask())
-        await recorder.async_block_till_done()
+        await _shrink_all(get_instance(hass))
         return await hass.async_add_executor_job(_weigh)
 
     async def hold(_call: ServiceCall) -> ServiceResponse:
@@ -87,6 +85,24 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     hass.services.async_register(DOMAIN, "hold", hold, supports_response=SupportsResponse.ONLY)
     hass.services.async_register(DOMAIN, "set_up", set_up, supports_response=SupportsResponse.ONLY)
     return True
+
+
+async def _shrink_all(recorder: Recorder) -> None:
+    """Let SQLite give back what it keeps of the database, which grows with that and not with us."""
+    recorder.queue_task(_ShrinkTask())
+    await recorder.async_block_till_done()
+    workers = sum(thread.name.startswith(DB_WORKER_PREFIX) for thread in threading.enumerate())
+    # Each has a connection of its own: none may do the work of another.
+    together = threading.Barrier(max(1, workers))
+    jobs = [recorder.async_add_executor_job(_shrink, recorder, together) for _ in range(workers)]
+    await asyncio.gather(*jobs)
+
+
+def _shrink(recorder: Recorder, together: threading.Barrier | None = None) -> None:
+    if together is not None:
+        together.wait(_PATIENCE_S)
+    with recorder.get_session() as session:
+        session.execute(text("PRAGMA shrink_memory"))
 
 
 def _open_files() -> dict[str, int]:
