@@ -138,6 +138,9 @@ def test_an_id_of_zeros_is_none() -> None:
         ("1111111111111111", "1111111111111111"),
         ("12 34", "12 34"),
         ("202020202020", None),
+        # The last character that can be printed, and what follows on it.
+        ("417E42", "A~B"),
+        ("417F42", "417F42"),
     ],
 )
 def test_an_id_in_hexadecimal(sent: str, expected: str | None) -> None:
