@@ -1,5 +1,6 @@
 """The mutants of scripts/mutants: drawn by seed, each in a copy of the project, each against the tests of its room."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 import difflib
@@ -113,17 +114,26 @@ class Mutant:
         return SAME.get((str(self.path.relative_to(PACKAGE)), self.lines()[1]))
 
 
-def all_of(room: str, project: Path, chance: random.Random) -> Iterator[Mutant]:
-    """Yield every mutant of a room that Python can run, in an order that `chance` gives."""
+def all_of(room: str, project: Path, seed: int) -> Iterator[Mutant]:
+    """Yield every mutant of a room that Python can run, in the order of the seed.
+
+    Each has its own place in that order: a line that is written anew leaves the mutants of all others where they are.
+    """
     operators = sorted(name for name in operator_names() if OPERATORS.fullmatch(name))
     places = []
     for name in ROOMS[room][0]:
-        nodes = list(ast_nodes(get_ast((project / PACKAGE / name).read_text("utf-8"))))
+        code = (project / PACKAGE / name).read_text("utf-8")
+        lines = [line.strip() for line in code.splitlines()]
+        nodes = list(ast_nodes(get_ast(code)))
         for operator in operators:
-            count = sum(len(list(get_operator(operator)().mutation_positions(node))) for node in nodes)
-            places += [(PACKAGE / name, operator, occurrence) for occurrence in range(count)]
-    chance.shuffle(places)
-    for path, operator, occurrence in places:
+            positions = chain.from_iterable(map(get_operator(operator)().mutation_positions, nodes))
+            alike: Counter[str] = Counter()
+            for occurrence, (start, _) in enumerate(positions):
+                line = lines[start[0] - 1]
+                alike[line] += 1
+                order = random.Random(f"{seed} {name} {operator} {line} {alike[line]}").random()  # noqa: S311 (nothing secret)
+                places.append((order, PACKAGE / name, operator, occurrence))
+    for _, path, operator, occurrence in sorted(places):
         before = (project / path).read_text("utf-8")
         after = str(mutate_code(before, get_operator(operator)(), occurrence))
         try:
@@ -138,9 +148,8 @@ def all_of(room: str, project: Path, chance: random.Random) -> Iterator[Mutant]:
 
 def drawn(count: int, seed: int, project: Path) -> list[Mutant]:
     """Draw so many mutants, as many of each room."""
-    chance = random.Random(seed)  # noqa: S311 (nothing secret: which mutants)
     share = -(-count // len(ROOMS))
-    rooms = [list(islice(all_of(room, project, chance), share)) for room in ROOMS]
+    rooms = [list(islice(all_of(room, project, seed), share)) for room in ROOMS]
     return list(chain.from_iterable(zip(*rooms, strict=True)))[:count]
 
 
