@@ -83,6 +83,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
         'return groups if body.count("(") == body.count(")") <= len(groups) - 1 else ()',
     ): "there are never fewer: where groups meet stands one of both",
     (
+        "loads/orders.py",
+        "counted = unit.on if unit.differs_since >= inf else unit.actual",
+    ): "nothing is later than never",
+    (
         "loads/window.py",
         "self._fit = -1.0",
     ): "with the first telegram a window begins, and this with it",

@@ -234,6 +234,12 @@ def test_a_clock_that_was_not_set_is_told_but_what_it_stamped_is_not() -> None:
     says(found, "telegram_time@2000-01-01T01:00:00+01:00 demand_month_peak=1.000kW !demand_month_peak_time")
 
 
+def test_what_stands_behind_a_date_and_a_time_is_neither() -> None:
+    found = decode("1-0:0.9.1(120000)(1)", "1-0:0.9.2(240701)(2)")
+
+    says(found, "telegram_time@2024-07-01T12:00:00+02:00")
+
+
 def test_the_same_code_twice_the_newest_wins_and_without_stamps_the_first() -> None:
     older = "1-0:1.6.0(240601101500S)(01.000*kW)"
     newer = "1-0:1.6.0(240602101500S)(02.000*kW)"

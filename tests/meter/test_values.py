@@ -33,6 +33,7 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
         ("+000.8", "0.8"),
         ("00000000.7801269", "0.7801269"),
         ("0.000", "0.000"),
+        ("1" * 24, "1" * 24),
     ],
 )
 def test_a_number(sent: str, expected: str) -> None:
