@@ -97,7 +97,14 @@ def test_padding_between_telegrams_is_no_noise(telegram: bytes) -> None:
 
 @every_kind
 @pytest.mark.parametrize(
-    "noise", [b"25803103\r\n", b"00002.345*kWh)\r\n1-0:1.8.2(1)\r\n!12AB\r\n", b"\xff\xfe/\x01(\r\n", b"no line end "]
+    "noise",
+    [
+        b"25803103\r\n",
+        b"00002.345*kWh)\r\n1-0:1.8.2(1)\r\n!12AB\r\n",
+        b"\xff\xfe/\x01(\r\n",
+        b"x\r\n\x00y\r\n",
+        b"no line end ",
+    ],
 )
 def test_noise_before_between_and_after_is_told_once_a_gap(telegram: bytes, noise: bytes) -> None:
     gap = (Reason.GARBAGE, noise.rstrip(b"\r\n"))

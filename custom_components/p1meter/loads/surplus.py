@@ -71,7 +71,6 @@ class Regret:
         """Begin with no loads."""
         self.current = 0
         self.shares: tuple[Share, ...] = ()
-        self._fixed = 0
         self._own: _Set = _Set(0, (), 0.0, 0.0)
         self._sets: list[_Set] = []
         self._regrets: list[float] = []
@@ -90,9 +89,9 @@ class Regret:
         """
         same = current == self.current and len(shares) == len(self.shares)
         before = {one.mask: regret for one, regret in zip(self._sets, self._regrets, strict=True)} if same else {}
-        self.shares, self.current, self._fixed = tuple(shares), current, fixed
+        self.shares, self.current = tuple(shares), current
         self._own = self._set(current)
-        self._sets = [self._set(mask) for mask in self._masks()]
+        self._sets = [self._set(mask) for mask in self._masks(fixed)]
         self._regrets = [before.get(one.mask, 0.0) for one in self._sets]
         self._gains = [0.0] * len(self._sets)
         free = [share for n, share in enumerate(shares) if not fixed >> n & 1]
@@ -211,15 +210,15 @@ class Regret:
                 base_w -= share.weight * share.theta * share.power_w
         return _Set(mask, tuple(terms), base_w, self._cost(mask, [share.start_cost_wh for share in self.shares]))
 
-    def _masks(self) -> Iterator[int]:
-        """Yield the sets that the one that is on is compared with."""
+    def _masks(self, fixed: int) -> Iterator[int]:
+        """Yield the sets that the one that is on is compared with. None of the fixed loads (bits) is changed in any."""
         count = len(self.shares)
         if count <= _ALL_SETS:
             for mask in range(1 << count):
-                if mask != self.current and not (mask ^ self.current) & self._fixed:
+                if mask != self.current and not (mask ^ self.current) & fixed:
                     yield mask
             return
-        free = [1 << n for n in range(count) if not self._fixed >> n & 1]
+        free = [1 << n for n in range(count) if not fixed >> n & 1]
         for bit in free:
             yield self.current ^ bit
         running = [bit for bit in free if self.current & bit]
