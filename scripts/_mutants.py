@@ -61,6 +61,11 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "what is searched from before the first byte is searched from there",
     ("meter/frames.py", "return cut > 1"): "no start stands one byte behind another",
     (
+        "meter/frames.py",
+        'checksum = data[end : end - 2] != b"\\r\\n"',
+    ): "what is not taken at once is taken step by step",
+    ("meter/verdict.py", "continue"): "what was found once is found at every turn",
+    (
         "meter/verdict.py",
         "if slash < -1 or not _BETWEEN_SLASHES.fullmatch(before, slash):",
     ): "where there is no slash, nothing stands between two",
@@ -70,6 +75,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "what is more than before was computed, as it would be from the beginning",
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
     ("meter/form.py", "or len(set(parts)) < len(parts)"): "a set is never the longer one",
+    (
+        "meter/lines.py",
+        "alone = [(place, item) for place, item in fields if givers[item.key] < 1 and item.name not in MOVABLE]",
+    ): "what is not read at once is read one by one",
     (
         "meter/lines.py",
         'or data.count(")(") < opened - lines',
@@ -90,6 +99,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "loads/window.py",
         "self._fit = -1.0",
     ): "with the first telegram a window begins, and this with it",
+    (
+        "loads/window.py",
+        'if kept and kept["number"] == number and kept["length"] >= length and register is not None:',
+    ): "windows of another length have numbers that are far away",
     (
         "loads/window.py",
         "if self.number is not None and number == self.number + 1 and length >= self._length and 0 < gap < length:",

@@ -317,6 +317,13 @@ def test_a_sealed_telegram_that_was_cut() -> None:
     assert story(find(SEALED[:-7] + nl5(1))) == [(Reason.CIPHER, SEALED[:-7]), nl5(1)]
 
 
+def test_sealed_telegrams_that_were_cut_are_told_each_by_itself() -> None:
+    cut = SEALED[:20]
+
+    told = [(Reason.TRUNCATED, cut), (Reason.TRUNCATED, cut), nl5(1)]
+    assert story(find(cut + cut + nl5(1))) == told
+
+
 def test_a_sealed_telegram_without_its_last_line_is_refused_when_that_can_come_no_more() -> None:
     finder = FrameFinder()
     # It, or its ident line again, would be whole in as many bytes.

@@ -234,6 +234,13 @@ def test_a_clock_that_was_not_set_is_told_but_what_it_stamped_is_not() -> None:
     says(found, "telegram_time@2000-01-01T01:00:00+01:00 demand_month_peak=1.000kW !demand_month_peak_time")
 
 
+def test_a_meter_on_the_mbus_that_counts_in_wh_says_nothing_about_the_electricity_meter() -> None:
+    heat = ("0-1:24.1.0(004)", "0-1:24.2.1(240701120000S)(123*Wh)")
+
+    assert decode("1-0:1.8.0(1*kWh)", *heat).profile.name == "generic"
+    assert decode("1-0:1.8.0(1*Wh)", *heat).profile.name == "at"
+
+
 def test_what_stands_behind_a_date_and_a_time_is_neither() -> None:
     found = decode("1-0:0.9.1(120000)(1)", "1-0:0.9.2(240701)(2)")
 
