@@ -57,6 +57,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "the ident itself stands at 0, and is not looked for there",
     (
         "meter/frames.py",
+        "if block_end := _BLOCK_END_IN_TEXT.search(buffer, max( -1, self._searched - _REACH), until):",
+    ): "what is searched from before the first byte is searched from there",
+    (
+        "meter/frames.py",
         "if not following.startswith(ETX) and not BLOCK_START.search(buffer, -1, size):",
     ): "what is searched from before the first byte is searched from there",
     ("meter/frames.py", "return cut > 1"): "no start stands one byte behind another",
@@ -75,6 +79,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "what is more than before was computed, as it would be from the beginning",
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
     ("meter/form.py", "or len(set(parts)) < len(parts)"): "a set is never the longer one",
+    (
+        "meter/values.py",
+        'return "".join(sent).replace(".", "").isdecimal() and max(map(len, sent)) == _MOST_DIGITS',
+    ): "what is not read at once is read one by one",
     (
         "meter/lines.py",
         "alone = [(place, item) for place, item in fields if givers[item.key] < 1 and item.name not in MOVABLE]",

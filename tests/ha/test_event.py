@@ -3,12 +3,16 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.components.event import DOMAIN as EVENT
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity_platform import async_get_platforms
 import pytest
 
-from custom_components.p1meter.event import EVENT_TYPES
+from custom_components.p1meter.const import DOMAIN
+from custom_components.p1meter.event import EVENT_TYPES, NewsEvent
+from custom_components.p1meter.news import News, NewsKind
 from tests.compose import nl5
 from tests.simulation.household import ZONE, Household
 from tests.simulation.telegrams import SYSTEMS
@@ -64,6 +68,15 @@ async def test_the_first_message_ever_is_told_though_its_entity_is_only_being_ad
     await set_up(nl5({"0-0:96.13.0": None}))
     assert hass.states.get(MESSAGE) is None
     await say(with_text("Work on the grid"))
+    assert attributes(hass, MESSAGE) == {"event_type": "message_received", "text": "Work on the grid"}
+
+
+async def test_what_is_told_before_its_entity_is_there_waits_for_it(hass: HomeAssistant, set_up: SetUp) -> None:
+    meter = await set_up(nl5({"0-0:96.13.0": None}))
+    entity = NewsEvent(meter, NewsKind.MESSAGE)
+    entity.tell(News(NewsKind.MESSAGE, {"text": "Work on the grid"}))
+    (platform,) = (one for one in async_get_platforms(hass, DOMAIN) if one.domain == EVENT)
+    await platform.async_add_entities([entity])
     assert attributes(hass, MESSAGE) == {"event_type": "message_received", "text": "Work on the grid"}
 
 
