@@ -94,6 +94,25 @@ def test_elsewhere_the_same_codes_do_not_make_a_meter_dutch(country: str) -> Non
     assert (found.name, found.country, found.version, found.tariff_name(1)) == ("generic", country, "5.0", "tariff_1")
 
 
+@pytest.mark.parametrize(
+    ("ident", "country", "name", "winter"),
+    [
+        ("EGM5", "PL", "generic", 1),
+        ("HLY5", "HU", "hu", 1),
+        ("EGM5", "LV", "generic", 2),
+        ("EGM5", "LT", "lt", 2),
+        ("EGM5", None, "lt", 2),
+        ("ESO5", "PL", "lt", 2),
+    ],
+)
+def test_four_tariffs_and_their_total_are_lithuanian_where_nothing_says_otherwise(
+    ident: str, country: str | None, name: str, winter: int
+) -> None:
+    found = detect(Evidence(ident, TOTALS | FOUR_TARIFFS | TIME), country)
+
+    assert (found.name, found.winter_offset) == (name, winter)
+
+
 def test_an_unknown_meter_speaks_the_words_of_the_country_of_the_house() -> None:
     unknown = Evidence("XYZ5", TWO_TARIFFS | TIME)
 
@@ -109,7 +128,7 @@ def test_what_differs_by_country() -> None:
     assert profile("generic", None).winter_offset == 1
     assert profile("generic", "EE").winter_offset == 2
     assert profile("lu", None).limiter_unit == "kVA"
-    assert profile("be", None).limiter_unit == "kW"
+    assert profile("be", None).limiter_unit is None
     assert profile("be", None).tariff_name(2) == "night"
     assert profile("be", None).tariff_name(3) == "tariff_3"
     # Seconds: a quarter of an hour, in Sweden an hour.

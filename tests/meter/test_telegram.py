@@ -161,6 +161,7 @@ def test_a_value_on_a_line_of_its_own_belongs_to_the_object_before() -> None:
         ("0-0:17.0.0(9*A)", "limiter_threshold=9A"),
         ("0-0:17.0.0(69.0*kVA)", "limiter_threshold=69.0kVA"),
         ("0-0:17.0.0(69.0*V)", "limiter_threshold=-V"),
+        ("0-0:17.0.0(16500)", "limiter_threshold=-"),
         ("1-0:31.4.0(999*A)", "fuse_threshold=-A"),
         ("1-0:31.4.0(999.99*A)", "fuse_threshold=-A"),
         ("1-0:31.4.0(040*A)", "fuse_threshold=40A"),
@@ -268,6 +269,20 @@ def test_the_preferred_code_wins_wherever_it_stands() -> None:
     for lines in (("1-1:1.8.1(2*kWh)", "1-0:1.8.1(1*kWh)"), ("1-0:1.8.1(1*kWh)", "1-1:1.8.1(2*kWh)")):
         says(decode(*lines), "import_tariff_1=1kWh")
     says(decode("1-1:1.8.0(2*kWh)", "1-0:1.8.0(1*kWh)"), "import_total=1kWh")
+
+
+def test_in_lithuania_the_same_codes_are_mean_currents_and_no_limits() -> None:
+    meter = decoder()
+    for mean in ("0.003", "0.004", "0.005"):
+        lines = [f"1-0:{phase}1.4.0(000{mean}*kA)" for phase in (3, 5, 7)]
+        found = meter.decode(frame(telegram("ESO5\\TEST", "1-0:1.8.0(1.5*kWh)", *lines)), None)
+
+        says(found, "import_total=1.5kWh !fuse_threshold !fuse_threshold_l1 !fuse_threshold_l2 !fuse_threshold_l3")
+        assert [(code, str(one.value), one.unit) for code, one in found.unknown.items()] == [
+            ("1-0:31.4.0", mean, "kA"),
+            ("1-0:51.4.0", mean, "kA"),
+            ("1-0:71.4.0", mean, "kA"),
+        ]
 
 
 def test_a_limit_of_one_phase_is_told_by_the_others() -> None:
@@ -434,7 +449,11 @@ def test_the_device_type_and_the_unit_say_what_is_measured(device_type: str, val
         pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1()"], id="nothing in it"),
         pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1(1)(2)(3)"], id="three groups"),
         pytest.param(["0-1:24.3.0(240115100000)(00)(60)(1)(0-1:24.2.1)(m3)"], id="the value line is lost"),
-        pytest.param(["0-1:24.3.0(240115100000)(08)(60)(1)(0-1:24.2.1)(m3)(1.0)"], id="status not ok"),
+        pytest.param(["0-1:24.3.0(240115100000)(24)(60)(1)(0-1:24.2.1)(m3)(1.0)"], id="status: not valid"),
+        pytest.param(["0-1:24.3.0(240115100000)(01)(60)(1)(0-1:24.2.1)(m3)(1.0)"], id="status: an error"),
+        pytest.param(["0-1:24.3.0(240115100000)(02)(60)(1)(0-1:24.2.1)(m3)(1.0)"], id="status: no clock"),
+        pytest.param(["0-1:24.3.0(240115100000)(ok)(60)(1)(0-1:24.2.1)(m3)(1.0)"], id="no status"),
+        pytest.param(["0-1:24.3.0(240115100000)(00)(60)(1)(0-1:24.2.1)()(00000000)"], id="no unit"),
         pytest.param(["0-1:96.1.1()"], id="an empty id alone"),
     ],
 )
@@ -443,6 +462,25 @@ def test_a_ghost_is_no_meter(lines: list[str]) -> None:
 
     assert found.mbus == {}
     assert not [key for key in found.readings if key.startswith("1:")]
+
+
+@pytest.mark.parametrize("status", ["", "00", "08", "28", "80"])
+def test_a_gas_meter_is_read_in_summer_time_too(status: str) -> None:
+    """Kamstrup says in the status whether it is summer time (AMR profile status)."""
+    found = decode(f"0-1:24.3.0(240914210000)({status})(60)(1)(0-1:24.2.1)(m3)", "(00543.774)")
+
+    says(found, "1:gas=543.774m3@2024-09-14T21:00:00+02:00")
+
+
+def test_beside_a_channel_without_a_meter_the_other_is_read() -> None:
+    found = decode(
+        "0-1:24.3.0(240415050000)(00)(60)(1)(0-1:24.2.1)()",
+        "(00000000)",
+        "0-2:24.3.0(240415050000)(00)(60)(1)(0-2:24.2.1)(m3)",
+        "(04167.080)",
+    )
+
+    assert [(channel, device.role) for channel, device in found.mbus.items()] == [(2, "gas")]
 
 
 def test_an_mbus_meter_is_found_whatever_the_order() -> None:

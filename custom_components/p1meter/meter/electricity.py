@@ -65,7 +65,7 @@ def read(item: Code, key: str, groups: Sequence[str], profile: Profile, stamp: S
     value: Value
     match _FORMS[key]:
         case "number":
-            return _number(item, key, groups, stamp)
+            return _number(item, key, groups, profile, stamp)
         case "counter":
             value = count(sent)
         case "enum":
@@ -84,7 +84,7 @@ def read(item: Code, key: str, groups: Sequence[str], profile: Profile, stamp: S
     return Reading(key, value, None, None, item.obis, None)
 
 
-def _number(item: Code, key: str, groups: Sequence[str], stamp: Stamp) -> Reading:
+def _number(item: Code, key: str, groups: Sequence[str], profile: Profile, stamp: Stamp) -> Reading:
     split = (groups[0], None) if item.name == BOTH_FUSES else split_stamped(groups, stamp)
     if split is None:
         return Reading(key, None, None, None, item.obis, None)
@@ -92,6 +92,8 @@ def _number(item: Code, key: str, groups: Sequence[str], stamp: Stamp) -> Readin
     value, unit = number_with_unit(sent)
     if value is not None and not _is_valid(key, value, unit, sent):
         value = None
+    if unit is None and key == "limiter_threshold" and profile.limiter_unit is None:
+        value = None  # it may be in W, kW, A or kVA
     return Reading(key, value, unit, None if taken is None else stamp(taken), item.obis, None)
 
 

@@ -340,7 +340,8 @@ class _Teller:
             return self._of_meter(line) if self.meters else Field(TOGETHER, "", None, item, item.obis)
         key = self._key(item)
         if not key:
-            kind = UNKNOWN if item.obis in self._structure.strangers else TOGETHER if item.name in SPECIAL else None
+            is_unknown = item.obis in self._structure.strangers or item.name in self._known.moved
+            kind = UNKNOWN if is_unknown else TOGETHER if item.name in SPECIAL else None
             return None if kind is None else Field(kind, "", None, item, item.obis)
         reading = self._known.readings[key]
         feeds = _FED.get(key)

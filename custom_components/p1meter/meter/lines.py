@@ -30,8 +30,10 @@ MONTHS = "0-0:98.1.0"
 SPECIAL = frozenset({VERSION, BELGIAN_VERSION, BOTH_FUSES, LOGICAL_NAME, MONTHS, *PARTS_OF_TIME})
 """Objects that decide about more than their own reading."""
 
-MOVABLE = frozenset({"1-0:31.4.0", "1-0:4.8.1", "1-1:0.2.0", "1-1:0.2.8"})
-"""Codes that are under another register where something else is beside them."""
+PHASE_LIMITS = ("1-0:31.4.0", "1-0:51.4.0", "1-0:71.4.0")
+"""The codes of the limits of the phases, or of their mean currents."""
+MOVABLE = frozenset({*PHASE_LIMITS, "1-0:4.8.1", "1-1:0.2.0", "1-1:0.2.8"})
+"""Codes that are under another register, or under none, by what is beside them."""
 
 _ENERGIES = ("1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2")
 # What a heat meter that leaves the medium out cannot share with an electricity meter: its energy and its volume.

@@ -32,7 +32,9 @@ _GAS_OBJECTS = {"24.2.3", "24.3.0", "23.1.0"}
 _COLD_OBJECT = "24.3.1"
 # DSMR 3.0 P1 §5.12: stamp, status, period, number of values, code, unit; the value is on the next line.
 _PROFILE_GROUPS = 6
-_STATUS_OK = {"", "00"}
+# Of the AMR profile status (IDIS), what makes a value doubtful: a critical error, a clock that is not set, data that is
+# not valid. Kamstrup tells summer time in it, too (08).
+_NOT_VALID = 0x07
 
 
 class _Measured(NamedTuple):
@@ -120,7 +122,8 @@ def _measured(objects: Iterable[Object], device_type: int | None, stamp: Stamp) 
         if not code.part.startswith(MEASURED):
             continue
         if code.part.startswith("24.3.") and len(groups) >= _PROFILE_GROUPS:
-            if len(groups) != _PROFILE_GROUPS + 1 or groups[1] not in _STATUS_OK:
+            # Without a unit nothing was ever read.
+            if len(groups) != _PROFILE_GROUPS + 1 or not groups[5] or not _is_valid(groups[1]):
                 continue
             sent: str = f"{groups[6]}*{groups[5]}"
             taken: str | None = groups[0]
@@ -135,6 +138,14 @@ def _measured(objects: Iterable[Object], device_type: int | None, stamp: Stamp) 
         if (taken is not None and at is None) or (taken is None and value is None):
             continue
         yield _Measured(code, _key(code.part, device_type, unit), value, unit, at)
+
+
+def _is_valid(status: str) -> bool:
+    """Return whether a status, in hexadecimal or left out, says nothing against the value."""
+    try:
+        return not int(status or "0", 16) & _NOT_VALID
+    except ValueError:
+        return False
 
 
 def _key(part: str, device_type: int | None, unit: str | None) -> str:

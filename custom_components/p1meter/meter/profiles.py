@@ -25,7 +25,7 @@ class Profile:
             (`50217`); None where the meter does not tell.
         tariff_words: What tariff 1, 2, … are called there; empty where they only have numbers.
         winter_offset: Hours from UTC of a stamp that ends in W; S is one more.
-        limiter_unit: The unit of the power limit where none is sent.
+        limiter_unit: The unit of a power limit that is sent without one; None where that may be any.
         two_way: Whether one register counts import and export power, export below zero.
         demand_window: Seconds over which the mean power is taken that people there pay for.
     """
@@ -35,7 +35,7 @@ class Profile:
     version: str | None = None
     tariff_words: tuple[str, ...] = ()
     winter_offset: int = 1
-    limiter_unit: str = "kW"
+    limiter_unit: str | None = None
     two_way: bool = False
     demand_window: int = 900
 
@@ -79,6 +79,7 @@ _NAME = "0-0:42.0.0"
 _HUNGARIAN = _TARIFFS | {"1-0:15.8.0", "0-0:96.50.68"}
 _IDS = frozenset({"0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "0-0:0.0.0", "1-0:0.0.0", "1-0:0.0.1", "1-0:96.1.0"})
 _DATE_AND_TIME = frozenset({"1-0:0.9.1", "1-0:0.9.2"})
+_LITHUANIAN = "ESO"
 
 
 def _is_dutch(seen: Evidence) -> bool:
@@ -103,7 +104,7 @@ class _Kind:
     name: str
     country: str | None
     is_it: Callable[[Evidence], bool]
-    limiter_unit: str = "kW"
+    limiter_unit: str | None = None
     two_way: bool = False
 
 
@@ -114,7 +115,7 @@ _KINDS = (
     _Kind("lu", "LU", lambda seen: _NAME in seen.codes and _TOTAL in seen.codes, limiter_unit="kVA"),
     _Kind("be", "BE", lambda seen: seen.ident.startswith("FLU") or seen.belgian_version is not None),
     _Kind("at", "AT", lambda seen: seen.ident.startswith(("EST", "ELS"))),
-    _Kind("lt", "LT", lambda seen: seen.ident.startswith("ESO")),
+    _Kind("lt", "LT", lambda seen: seen.ident.startswith(_LITHUANIAN)),
     _Kind("ch", "CH", lambda seen: seen.ident.startswith("GRE") or "1-1:1.8.1" in seen.codes),
     _Kind("at", "AT", lambda seen: seen.watt_hours),
     _Kind("lt", "LT", lambda seen: seen.codes >= _TARIFFS and _TOTAL in seen.codes),
@@ -155,6 +156,8 @@ def detect(seen: Evidence, country: str | None) -> Profile:
     name = next(kind.name for kind in _KINDS if kind.is_it(seen))
     if name in {"nl4", "nl5"} and country in _OTHER_PORTS:
         name = "generic"
+    elif name == "lt" and country not in {None, "LT"} and not seen.ident.startswith(_LITHUANIAN):
+        name = "hu" if country == "HU" else "generic"
     if name == "be":
         return profile(name, country, seen.belgian_version)
     return profile(name, country, "2.2/3" if name == "nl2" else dsmr_version(seen.version))

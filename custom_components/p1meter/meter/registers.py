@@ -340,7 +340,9 @@ def name_for(register: Register, profile: Profile) -> str:
 
 def unit_for(register: Register, profile: Profile) -> str | None:
     """Return the unit that is assumed on this meter where none is sent: the power limit of Luxembourg is in kVA."""
-    return profile.limiter_unit if register.key == "limiter_threshold" else register.unit
+    if register.key == "limiter_threshold" and profile.limiter_unit is not None:
+        return profile.limiter_unit
+    return register.unit
 
 
 def options_for(register: Register, profile: Profile) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from .frames import Frame, ReceivedAt
 from .lines import (
     BELGIAN_VERSION,
     MOVABLE,
+    PHASE_LIMITS,
     VERSION,
     Content,
     Object,
@@ -291,8 +292,9 @@ class Decoder:
         self._mbus = self._read_channels(
             ((channel, content.objects(places)) for channel, places in structure.channels.items()), self._readings
         )
+        strangers = structure.strangers | {item.obis for _, item in structure.fields if moved.get(item.name) == ""}
         # Without a medium, the codes of a heat meter are known only as a whole.
-        strangers = structure.strangers and structure.strangers - {one.obis for one in self._readings.values()}
+        strangers = strangers and strangers - {one.obis for one in self._readings.values()}
         self._unknown = _read_unknown(content.objects(one for one in structure.objects if one[1].obis in strangers))
         self._form, self._values = None, ()
         if self._ever_sent == sent:
@@ -330,6 +332,8 @@ class Decoder:
     def _settle(self, objects: Iterable[tuple[str, Object]], readings: dict[str, Reading]) -> None:
         """Read objects of which each gives a reading for a register, and take the best where several give the same."""
         for key, (item, groups) in objects:
+            if not key:
+                continue
             reading = self._single(item, key, groups)
             before = readings.get(key)
             if reading is not None and (before is None or _is_better(reading, item.rank, before)):
@@ -433,9 +437,11 @@ def _read_plain(structure: Structure, sent: Sequence[str], readings: dict[str, R
 
 
 def _moved(sent: Collection[str], profile: Profile) -> dict[str, str]:
-    """Return the codes that are under another register than usual, by what is beside them."""
+    """Return the codes that are under another register than usual, or under none (""), by what is beside them."""
     moved = {}
-    if "1-0:51.4.0" in sent or "1-0:71.4.0" in sent:
+    if profile.name == "lt":
+        moved.update(dict.fromkeys(PHASE_LIMITS, ""))  # mean currents
+    elif "1-0:51.4.0" in sent or "1-0:71.4.0" in sent:
         moved["1-0:31.4.0"] = "fuse_threshold_l1"
     if profile.name == "hu" and "1-0:4.8.0" not in sent:
         moved["1-0:4.8.1"] = "reactive_export_total"  # so it is printed by Holley

@@ -186,12 +186,12 @@ def _octets(digits: str) -> bytes | None:
 
 _FIXED = {hours: timezone(timedelta(hours=hours)) for hours in (1, 2, 3)}
 _STAMP = re.compile(
-    r"(?P<compact>\d{10}(?:\d{2})?)"  # YYMMDDhhmm[ss]
+    r"(?P<compact>\d{10}(?:\d{2})?)"  # YYMMDDhhmm[ss], YYYYMMDDhhmm
     r"|(?P<season>[01])(?P<seasonal>\d{12})"  # a leading 1 is summer time
     r"|(?:20)?(?P<date>\d\d-?\d\d-?\d\d)[ &,](?P<time>\d\d:\d\d(?::\d\d)?)",
     re.ASCII,
 )
-_DATE = re.compile(r"(?P<season>[01])?(?P<date>\d\d-?\d\d-?\d\d)", re.ASCII)
+_DATE = re.compile(r"(?:(?P<season>[01])|20)?(?P<date>\d\d-?\d\d-?\d\d)", re.ASCII)
 _TIME = re.compile(r"[01]?(?P<time>\d\d:?\d\d(?::?\d\d)?)", re.ASCII)
 _SEPARATORS = str.maketrans("", "", "-:")
 # 70 to 99 are the last century: a clock that was never set.
@@ -283,9 +283,11 @@ def _minute(digits: str, offset: int) -> datetime | None:
 
 
 def _naive(digits: str) -> datetime | None:
-    """Return the point in time of YYMMDDhhmm[ss]."""
+    """Return the point in time of YYMMDDhhmm[ss], or of YYYYMMDDhhmm where it cannot be the other (from 2013 on)."""
     if not (digits.isdecimal() and digits.isascii()):
         return None
+    if len(digits) == 12 and digits[:2] == "20" and digits[2:4] > "12":
+        digits = digits[2:]
     year, month, day, hour, minute, second = (int(digits[index : index + 2] or 0) for index in range(0, 12, 2))
     if year >= _CENTURY_ENDS:
         return None
