@@ -80,6 +80,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
     ("meter/form.py", "or len(set(parts)) < len(parts)"): "a set is never the longer one",
     (
+        "meter/telegram.py",
+        "if digits or not are_unsigned(digits):",
+    ): "what is not read at once is read one by one",
+    (
         "meter/values.py",
         'return "".join(sent).replace(".", "").isdecimal() and max(map(len, sent)) == _MOST_DIGITS',
     ): "what is not read at once is read one by one",
@@ -99,6 +103,15 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "meter/lines.py",
         'return groups if body.count("(") == body.count(")") <= len(groups) - 1 else ()',
     ): "there are never fewer: where groups meet stands one of both",
+    (
+        "loads/fuse.py",
+        "self.shed_at_a = -1.0",
+    ): "it is looked at only after something was shed",
+    ("loads/law.py", "powers[n] = 1.0"): "a watt decides nothing",
+    (
+        "loads/orders.py",
+        "if on is unit.told or not unit.agreed:",
+    ): "what is as before, or late, is so at the next telegram as well",
     (
         "loads/orders.py",
         "counted = unit.on if unit.differs_since >= inf else unit.actual",

@@ -8,6 +8,7 @@ import pytest
 
 from p1meter.loads import LoadSettings
 from p1meter.loads.day import Account, day_of, deadline_after
+from tests.loads.house import ON, House, load
 
 ZONE = ZoneInfo("Europe/Brussels")
 BOILER = LoadSettings("boiler", 2000.0, 1)
@@ -201,3 +202,13 @@ def test_of_the_starts_no_more_than_the_last_hour_is_kept_whether_anybody_asks_o
     later.step(at("06-15 23:00"), 0.0, active=False, sun_w=0.0, grid_w=0.0)
     later.started(5.0)
     assert len(later.state["hour"]) == 1
+
+
+def test_without_a_surplus_nothing_comes_from_the_sun() -> None:
+    house = House(load(), house_w=0.0)
+    house.run(5)
+    house.hand("boiler", ON)
+    house.run(3600)
+    view = house.view()
+    assert view.sun_wh == 0.0
+    assert view.grid_wh == pytest.approx(2000.0, abs=5.0)

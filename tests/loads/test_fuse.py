@@ -175,6 +175,13 @@ def test_far_over_the_fuse_twice_in_a_row_everything_on_the_phase_goes() -> None
     assert pump.on
 
 
+def test_a_fifth_over_the_fuse_is_not_far_over_it() -> None:
+    fuse, boiler, heater = Fuse(), unit("boiler", 2), unit("heater", 1)
+    a_fifth = telegram(phase(30.0, 6900.0))
+    assert shed(fuse, 0.0, a_fifth, [boiler, heater]) == ["boiler"]
+    assert shed(fuse, 1.0, a_fifth, [boiler, heater]) == []
+
+
 def test_once_far_over_the_fuse_is_an_inrush() -> None:
     fuse, boiler, heater = Fuse(), unit("boiler", 2), unit("heater", 1)
     assert shed(fuse, 0.0, telegram(phase(40.1, 9223.0)), [boiler, heater]) == ["boiler"]

@@ -263,6 +263,19 @@ def test_a_person_who_is_quicker_than_the_next_telegram_is_not_taken_for_a_load_
     assert house.run(7000) == []
 
 
+def test_an_output_that_says_again_and_again_that_it_is_off_is_told_as_often_as_any_other() -> None:
+    house = House(load(), house_w=-3000.0)
+    house.deaf.add("boiler")
+    house.until_switched()
+    told = []
+    for second in range(1, 61):
+        told += [second for command in house.step() if command == ("boiler", ON, Reason.SUN)]
+        house.controller.seen("boiler", on=False)
+    # Not confirmed after latency + 3 telegrams; then 30 s after the first time.
+    assert told == [5, 30]
+    assert house.view().reason is Reason.FAULT
+
+
 def test_what_an_output_says_before_anything_was_decided_or_while_nothing_is_known_is_left_to_the_telegrams() -> None:
     house = House(load(), house_w=-3000.0)
     house.controller.seen("boiler", on=True)

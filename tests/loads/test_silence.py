@@ -2,6 +2,8 @@
 
 from datetime import time
 
+import pytest
+
 from p1meter.loads import Activity, Mode, Reason
 from tests.loads.house import NOON, OFF, ON, House, load
 
@@ -127,6 +129,17 @@ def test_what_does_not_reach_its_safe_state_is_told_again_and_is_a_fault_at_last
     house.on["boiler"] = False
     house.silence(1)
     assert (house.view().on, house.view().activity, house.view().reason) == (False, Activity.OFF, Reason.STALE)
+
+
+@pytest.mark.parametrize(("silent_s", "at_once"), [(1, True), (2, True), (3, False)])
+def test_a_hand_starts_a_load_while_the_newest_telegram_is_no_older_than_two(silent_s: int, *, at_once: bool) -> None:
+    house = House(load())
+    house.run(10)
+    house.silence(silent_s - 1)
+    house.hand("boiler", ON)
+    command = ("boiler", ON, Reason.OVERRIDE_ON)
+    assert house.silence(1) == ([command] if at_once else [])
+    assert house.run(4) == ([] if at_once else [command])
 
 
 def test_a_plug_that_comes_back_on_in_a_silence_is_switched_off() -> None:

@@ -155,6 +155,16 @@ def test_how_long_is_said_while_another_load_settles_too() -> None:
     assert house.view().detail == {"short_w": pytest.approx(300.0), "remaining_s": pytest.approx(61.4, abs=0.1)}
 
 
+def test_what_is_missing_at_a_stop_is_missing_for_running_and_not_for_a_start() -> None:
+    house = House(load(value_per_kwh=0.25), house_w=-3000.0)
+    house.more = {"price_buy": 0.3, "price_sell": 0.05}
+    house.until_switched()
+    house.house_w = -100.0
+    # From the grid for 30 cents, or sold for 5, and worth 25: a fifth of it must be sun, 400 W.
+    assert house.until_switched()[1] == [("boiler", OFF, Reason.SHORT)]
+    assert house.commands[-1][1].detail["short_w"] == pytest.approx(300.0)
+
+
 def test_nothing_is_never_short_while_others_are_started() -> None:
     house = House(
         load(), load("pump", 1000.0, 2), load("heater", 500.0, 3, start_cost_wh=5.0, phases=(2,)), house_w=-3700.0

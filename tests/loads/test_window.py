@@ -147,6 +147,14 @@ def test_a_window_begins_at_the_quarter_of_the_meters_clock() -> None:
     assert window.energy_wh == pytest.approx(15.0)
 
 
+def test_what_was_taken_while_the_clock_was_put_ahead_is_in_the_new_window() -> None:
+    meter = Meter(EIGHT + timedelta(minutes=14))
+    meter.send(3600.0, demand_w=0.0)
+    meter.at += 90.0
+    # Ten seconds, and 08:15:40: 10 Wh.
+    assert meter.send(3600.0).energy_wh == pytest.approx(10.0)
+
+
 def test_the_register_corrects_what_was_added_up() -> None:
     meter = Meter()
     meter.send(0.0, import_wh=1000.0)

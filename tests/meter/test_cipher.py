@@ -50,6 +50,16 @@ def test_without_a_key_the_meter_is_said_to_encrypt() -> None:
     assert "key" in refused.hint
 
 
+def test_a_frame_right_behind_the_limit_of_an_endless_telegram_is_found() -> None:
+    endless = b"/TST5\r\n\r\n1-0:1.8.0(".ljust(8193, b"0")
+    assert story(find(endless + VECTOR + VECTOR)) == [
+        (Reason.OVERRUN, endless[:-1]),
+        (Reason.GARBAGE, b"0"),
+        (Reason.CIPHER, VECTOR),
+        (Reason.CIPHER, VECTOR),
+    ]
+
+
 def test_it_is_said_which_key_is_wrong() -> None:
     (refused,) = find(VECTOR, keys=DecryptionKeys(OTHER))
     assert isinstance(refused, Rejected)

@@ -87,6 +87,20 @@ def test_a_known_form_holds_no_value_of_the_meter_it_was_learned_from() -> None:
     assert known == read(raw)
 
 
+def test_no_form_is_learned_where_a_total_does_not_say_yet_what_it_counts_in() -> None:
+    """Energy in Wh tells which meter it is."""
+    reader = Reader()
+    told = [
+        item.profile.name
+        for total in ("()", "()", "(000004000*Wh)")
+        for item in reader.feed(telegram("TST5", *HEAD, f"1-0:1.8.0{total}", *POWER))
+        if isinstance(item, Telegram)
+    ]
+
+    assert told[0] == told[1] != "at"
+    assert told[2] == "at"
+
+
 def test_a_known_form_does_not_say_whose_it_was() -> None:
     """What is kept for all readers is what kind of meter it is, and not which."""
     (found,) = read(DUTCH)

@@ -597,6 +597,7 @@ def test_unknown_objects_are_found_under_their_code() -> None:
         "1-0:99.3.0(ON)(2)",
         "1-0:99.4.0()",
         "1-0:99.5.0(ÿ)",
+        "1-0:99.6.0(5)(1.5)",
         "1-0:1.8.0(1*kWh)",
         "1-0:1.8.0*01(1*kWh)",
         "0-1:24.1.0(003)",
@@ -612,6 +613,7 @@ def test_unknown_objects_are_found_under_their_code() -> None:
         "1-0:99.3.0": ("ON 2", None),
         "1-0:99.4.0": (None, None),
         "1-0:99.5.0": (None, None),
+        "1-0:99.6.0": ("5 1.5", None),
     }
     assert found.unknown["1-0:99.1.0"].obis == Obis.parse("1-0:99.1.0")
     assert found.unknown["1-0:99.1.0"].key == "1-0:99.1.0"
