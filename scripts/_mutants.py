@@ -101,6 +101,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "there are never more: what is before has counted the others",
     (
         "meter/lines.py",
+        'return groups if body.count("(") > body.count(")") == len(groups) - 1 else ()',
+    ): "what is not split at once is split step by step",
+    (
+        "meter/lines.py",
         'return groups if body.count("(") == body.count(")") <= len(groups) - 1 else ()',
     ): "there are never fewer: where groups meet stands one of both",
     (
@@ -116,6 +120,7 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "loads/orders.py",
         "counted = unit.on if unit.differs_since >= inf else unit.actual",
     ): "nothing is later than never",
+    ("loads/unit.py", "returns = self.differs_since < inf"): "nothing is later than never",
     (
         "loads/window.py",
         "self._fit = -1.0",

@@ -142,6 +142,16 @@ def test_a_hand_starts_a_load_while_the_newest_telegram_is_no_older_than_two(sil
     assert house.run(4) == ([] if at_once else [command])
 
 
+def test_of_two_loads_the_one_that_comes_back_on_in_a_silence_is_switched_off() -> None:
+    house = House(load(), load("pump", 1000.0, 2))
+    house.run(20)
+    house.is_seen = True
+    house.on["pump"] = None
+    house.silence(30)
+    house.on["pump"] = True
+    assert house.silence(2) == [("pump", OFF, Reason.STALE)]
+
+
 def test_a_plug_that_comes_back_on_in_a_silence_is_switched_off() -> None:
     # Router and plug were gone; the reader is not back yet.
     house = House(load(), load("pump", 1000.0, 2), house_w=-2500.0)
