@@ -48,6 +48,7 @@ UNSEEN: Final = re.compile(r"if TYPE_CHECKING:|lru_cache\(maxsize=")
 PROMISES: Final = (("*,", "/,"), ("strict=True", "strict=False"))
 # Other changes that cannot be seen from outside: the file and its line as it becomes, and why.
 SAME: Final[dict[tuple[str, str], str]] = {
+    ("meter/frames.py", "self._size = 1"): "where a frame begins it is told how long that is",
     ("meter/frames.py", "self._searched = -1"): "a search that begins before the first byte begins with it",
     ("meter/frames.py", "_LONGEST_END = 12"): "a byte more than is needed is searched again",
     ("meter/frames.py", "_LONGEST_UNFINISHED_HEADER = 15"): "a byte more than is needed is searched again",

@@ -112,6 +112,12 @@ def test_no_more_than_what_flows_is_too_much() -> None:
     assert at_ten_past(1500.0, -3000.0).headroom_w() == 0.0
 
 
+def test_in_the_last_second_what_is_left_is_for_a_second() -> None:
+    meter = Meter(EIGHT + timedelta(minutes=14, seconds=59.5))
+    # (606.25 - 606) x 3600 - 400 - 200 = 300 W, and not 1200.
+    assert meter.send(400.0, demand_w=606.0 * 4).headroom_w() == pytest.approx(300.0)
+
+
 def test_how_long_a_start_has_to_wait() -> None:
     # 450 + 2600 x 300 / 3600 = 666.67: 60.42 Wh too much, of which (2000 + 200) W are put off: 98.9 s.
     assert at_ten_past(450.0, 400.0).wait_s(2000.0) == pytest.approx(60.4167 * 3600 / 2200, abs=0.01)
