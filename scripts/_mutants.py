@@ -48,6 +48,11 @@ UNSEEN: Final = re.compile(r"if TYPE_CHECKING:|lru_cache\(maxsize=")
 PROMISES: Final = (("*,", "/,"), ("strict=True", "strict=False"))
 # Other changes that cannot be seen from outside: the file and its line as it becomes, and why.
 SAME: Final[dict[tuple[str, str], str]] = {
+    ("meter/form.py", "_MOST_FORMS = 5"): "it says how much is remembered",
+    (
+        "meter/frames.py",
+        'checksum = data[end : end + 3] != b"\\r\\n"',
+    ): "what is not taken at once is taken step by step",
     ("meter/frames.py", "self._size = 1"): "where a frame begins it is told how long that is",
     ("meter/frames.py", "self._searched = -1"): "a search that begins before the first byte begins with it",
     ("meter/frames.py", "_LONGEST_END = 12"): "a byte more than is needed is searched again",
@@ -112,7 +117,12 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "loads/fuse.py",
         "self.shed_at_a = -1.0",
     ): "it is looked at only after something was shed",
+    (
+        "loads/fuse.py",
+        "return -current if (export_w or -1.0) > (import_w or 0.0) else current",
+    ): "what is imported is never less than nothing",
     ("loads/law.py", "powers[n] = 1.0"): "a watt decides nothing",
+    ("loads/surplus.py", "if left_w <= 1:"): "a watt decides nothing",
     (
         "loads/orders.py",
         "if on is unit.told or not unit.agreed:",

@@ -265,3 +265,11 @@ def test_a_start_needs_room_on_its_phase(
     fuse.step(telegram(phase(abs(current_a), current_a * 230), phase(10.05, 2311.0), phase(10.05, 2311.0)), SITE)
     loads = [(unit(name, 1, phases=phases), power_w) for name, phases, power_w in added]
     assert fuse.blocks(loads, SITE) == blocked
+
+
+@pytest.mark.parametrize("of_load", [1, 2, 3])
+def test_a_start_needs_no_room_on_the_phases_of_others(of_load: int) -> None:
+    full, free = phase(24.55, 5646.0), phase(10.05, 2311.0)
+    fuse = Fuse()
+    fuse.step(telegram(*(free if number == of_load else full for number in (1, 2, 3))), SITE)
+    assert fuse.blocks([(unit("boiler", 1, phases=(of_load,)), 2000.0)], SITE) is None
