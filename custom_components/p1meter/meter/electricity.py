@@ -90,20 +90,20 @@ def _number(item: Code, key: str, groups: Sequence[str], profile: Profile, stamp
         return Reading(key, None, None, None, item.obis, None)
     sent, taken = split
     value, unit = number_with_unit(sent)
-    if value is not None and not _is_valid(key, value, unit, sent):
+    if value is not None and not _is_valid(key, value, unit, sent, profile):
         value = None
-    if unit is None and key == "limiter_threshold" and profile.limiter_unit is None:
-        value = None  # it may be in W, kW, A or kVA
     return Reading(key, value, unit, None if taken is None else stamp(taken), item.obis, None)
 
 
-def _is_valid(key: str, value: Decimal, unit: str | None, sent: str) -> bool:
+def _is_valid(key: str, value: Decimal, unit: str | None, sent: str, profile: Profile) -> bool:
     if unit is not None and unit not in _ALLOWED_UNITS[key]:
         return False  # a power in kWh is none
     if key not in CHECKED:
         return True
     if key.startswith("power_factor"):
         return -1 <= value <= 1
+    if key == "limiter_threshold" and (unit or profile.limiter_unit) is None:
+        return False  # it may be in W, kW, A or kVA
     digits = [letter for letter in sent.partition("*")[0] if letter.isdecimal()]
     return len(digits) < _FEWEST_NINES or set(digits) != {"9"}  # all nines: there is no limit
 
