@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections import deque
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import chain
 import json
 import logging
 import re
@@ -26,7 +27,7 @@ from yarl import URL
 
 from ..const import DOMAIN
 from . import SinkStatus
-from .points import DataPoint, PointMaker, encode
+from .points import DataPoint, PointMaker, encode, packed, unpacked
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -99,10 +100,11 @@ class NotWrittenError(Exception):
 
 
 class _Waiting(NamedTuple):
-    """The points of one telegram, and when they came, by a clock that nobody sets."""
+    """The points of one telegram, in one piece (see `mqtt._Interval`), and when they came, by a clock nobody sets."""
 
     since: float
-    points: list[DataPoint]
+    count: int
+    packed: bytes
 
 
 class _Server:
@@ -184,7 +186,7 @@ class InfluxSink:
         if not points or self._task is None:
             return
         self.status.taken += 1
-        self._queue.append(_Waiting(monotonic(), points))
+        self._queue.append(_Waiting(monotonic(), len(points), packed(points)))
         self._forget()
         self._came.set()
 
@@ -230,7 +232,7 @@ class InfluxSink:
         size = 0
         while self._queue and size < _BATCH:
             batch.append(self._queue.popleft())
-            size += len(batch[-1].points)
+            size += batch[-1].count
         return batch
 
     # --- the task -----------------------------------------------------------------------------------------------------
@@ -242,8 +244,9 @@ class InfluxSink:
             if monotonic() - self._without_since > _FIELD_LEFT_OUT:
                 self._without.clear()
             batch = self._next()
+            telegrams = [unpacked(waiting.packed) for waiting in batch]
             try:
-                refused = await self._write(server, [point for waiting in batch for point in waiting.points])
+                refused = await self._write(server, list(chain.from_iterable(telegrams)))
             except NotWrittenError as err:
                 self._queue.extendleft(reversed(batch))
                 self._failed(err)
@@ -252,7 +255,7 @@ class InfluxSink:
                 await self._sleep(min(err.patience or pause, _MOST_PATIENCE))
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
-                self._written(batch, refused)
+                self._written(telegrams, refused)
                 pause = _FIRST_PAUSE
                 if len(self._queue) < _BATCH:
                     await self._sleep(_GATHER)
@@ -325,12 +328,12 @@ class InfluxSink:
         if err.key != UNREACHABLE or now - self._failing_since >= _LONG_AWAY or self.status.dropped > dropped:
             self._tell(err.key, reason=err.reason)
 
-    def _written(self, batch: list[_Waiting], refused: dict[int, str]) -> None:
+    def _written(self, telegrams: list[list[DataPoint]], refused: dict[int, str]) -> None:
         if self._failing_since is not None:
             self._failing_since = None
             _LOGGER.info("InfluxDB at %s takes what is written again", self._settings.url)
-        lost = sum(any(id(point) in refused for point in waiting.points) for waiting in batch)
-        self.status.sent += len(batch) - lost
+        lost = sum(any(id(point) in refused for point in points) for points in telegrams)
+        self.status.sent += len(telegrams) - lost
         self.status.dropped += lost
         self._count_waiting()
         if refused:

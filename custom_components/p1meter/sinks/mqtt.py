@@ -15,8 +15,10 @@ then it is given again.
 import asyncio
 from collections import deque
 from enum import Enum, auto
+import json
 import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
+import zlib
 
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
 from homeassistant.core import callback
@@ -69,18 +71,23 @@ class _Fate(Enum):
     REFUSED = auto()
 
 
-class _Kept(NamedTuple):
-    """A telegram that waits.
+class _Interval(NamedTuple):
+    """What is to be published of an interval that is over.
 
     Attributes:
-        delivery: it.
-        is_due: whether an interval ends with it.
-        since: when it was taken, by the clock of the event loop.
+        packed: its messages, in one piece. When thousands of telegrams have waited as objects, memory that their
+            small parts lay in stays taken for long.
+        count: how many telegrams it is of.
+        since: when it was over, by the clock of the event loop.
     """
 
-    delivery: Delivery
-    is_due: bool
+    packed: bytes
+    count: int
     since: float
+
+    def messages(self) -> list[Message]:
+        """Return its messages, in order."""
+        return [Message(topic, payload) for topic, payload in json.loads(zlib.decompress(self.packed))]
 
 
 class _Link(NamedTuple):
@@ -109,8 +116,9 @@ class MqttSink:
         self._keeps_all = not ARRAYS.isdisjoint(settings.layouts)
         # What is collected for an interval is not too old before it is over.
         self._keep_s = max(settings.keep_s, 2 * settings.interval)
-        self._waiting: deque[_Kept] = deque()
-        self._sending = 0
+        # The telegrams of the interval that is not over, and the intervals that are, without the one under way.
+        self._open: list[Delivery] = []
+        self._waiting: deque[_Interval] = deque()
         self._last: datetime | None = None
         self._link = _Link(None, 0)
         self._connected = asyncio.Event()
@@ -136,12 +144,11 @@ class MqttSink:
             return
         self.status.taken += 1
         while self._waiting and now - self._waiting[0].since > self._keep_s:
-            self._waiting.popleft()
-            self.status.dropped += 1
-        self._waiting.append(_Kept(delivery, is_due, now))
-        self._count()
+            self.status.dropped += self._waiting.popleft().count
+        self._open.append(delivery)
         if is_due:
-            self._wake.set()
+            self._close(now)
+        self._count()
 
     async def async_start(self) -> None:
         """Begin; MQTT may be set up later."""
@@ -160,8 +167,8 @@ class MqttSink:
         task, self._task = self._task, None
         if task is None:
             return
-        if self._waiting:
-            self._waiting[-1] = self._waiting[-1]._replace(is_due=True)
+        if self._open:
+            self._close(self._hass.loop.time())
         self._stopping = True
         self._wake.set()
         if self._connected.is_set():
@@ -173,11 +180,10 @@ class MqttSink:
         for remove in self._listeners:
             remove()
         self._listeners.clear()
-        if lost := len(self._waiting) + self._sending:
+        if lost := self.status.waiting:
             _LOGGER.warning("The broker is away: %s telegrams that waited for it are not published", lost)
             self.status.dropped += lost
             self._waiting.clear()
-            self._sending = 0
             self._count()
 
     # --- the broker --------------------------------------------------------------------------------------------------
@@ -237,32 +243,19 @@ class MqttSink:
             self._wake.clear()
             if self._connected.is_set():
                 await self._reach()
-                while batch := self._next_batch():
-                    await self._send(batch)
+                while self._connected.is_set() and self._waiting:
+                    await self._send(self._waiting.popleft())
                     # Each new connection begins with `online`, also while much is waiting.
                     await self._reach()
             if self._stopping:
                 return
             await self._wake.wait()
 
-    def _next_batch(self) -> list[Delivery]:
-        """Take out the telegrams of the oldest interval that is over; none while the broker is away."""
-        if not self._connected.is_set() or not any(kept.is_due for kept in self._waiting):
-            return []
-        batch = []
-        while True:
-            kept = self._waiting.popleft()
-            batch.append(kept.delivery)
-            if kept.is_due:
-                return batch
-
-    async def _send(self, batch: list[Delivery]) -> None:
-        """Publish the telegrams of an interval, however long that takes."""
-        self._sending = len(batch)
-        self._count()
+    async def _send(self, interval: _Interval) -> None:
+        """Publish what is to be of an interval, however long that takes."""
         settings, time = self._settings, self._hass.loop.time
         began = time()
-        left = list(messages(settings.layouts, batch, settings.prefix, self._selection))
+        left = interval.messages()
         busy = time() - began
         while left:
             link, began = self._link, time()
@@ -276,8 +269,7 @@ class MqttSink:
                 await self._reach()
             if given and not self._still_has(link):
                 left = given + left
-        self.status.sent += len(batch)
-        self._sending = 0
+        self.status.sent += interval.count
         self._count()
         if self._waiting:
             # When an hour is published at once, most of the time is for others: the meter goes on.
@@ -337,5 +329,16 @@ class MqttSink:
         self._last = received
         return True
 
+    def _close(self, now: float) -> None:
+        """End the interval: what is to be published of it waits for the broker."""
+        deliveries, self._open = self._open, []
+        settings = self._settings
+        found = list(messages(settings.layouts, deliveries, settings.prefix, self._selection))
+        # The quickest level: most of it is the same words again.
+        packed = zlib.compress(json.dumps(found).encode(), level=1)
+        self._waiting.append(_Interval(packed, len(deliveries), now))
+        self._wake.set()
+
     def _count(self) -> None:
-        self.status.waiting = len(self._waiting) + self._sending
+        """Count what waits, also what is under way."""
+        self.status.waiting = self.status.taken - self.status.sent - self.status.dropped
