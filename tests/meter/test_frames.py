@@ -483,6 +483,15 @@ def test_an_endless_telegram_is_refused_and_what_follows_is_found() -> None:
     assert story(find(just + NL5)) == [(Reason.TRUNCATED, just), NL5]
 
 
+def test_an_end_beyond_the_limit_is_none_in_whatever_pieces_it_comes() -> None:
+    # Of a block, whose STX was lost: so it is taken for a telegram.
+    cut = b"/ISk5MT174-0001\r\n" + b"1-0:1.8.0*01(0007900.001*kWh)\r\n" * 300 + b"\x03z"
+    stream = cut + NL5
+    refused = [(Reason.OVERRUN, cut[:8192]), (Reason.GARBAGE, cut[8192:]), NL5]
+    assert story(find(stream)) == refused
+    assert story(find(*(stream[at : at + 1] for at in range(len(stream))))) == refused
+
+
 def test_a_block_has_at_most_64_kilobytes() -> None:
     year = "1-0:1.8.0*01(0007900.001*kWh)\n"
     long = block("/ISk5MT174-0001", year * 2000 + "!\n")

@@ -306,9 +306,11 @@ class FrameFinder:
     def _text(self) -> bool:
         """In a P1 telegram, or a block whose STX was damaged: look for its end."""
         buffer = self._buffer
+        # Of much that comes at once, the rest would otherwise be searched for each telegram in it.
+        limit = min(len(buffer), TELEGRAM_LIMIT + _REACH + 1)
         while True:
-            mark = buffer.find(b"\n!", self._searched)
-            until = len(buffer) if mark < 0 else mark + 1
+            mark = buffer.find(b"\n!", self._searched, limit)
+            until = limit if mark < 0 else mark + 1
             if block_end := _BLOCK_END_IN_TEXT.search(buffer, max(0, self._searched - _REACH), until):
                 return self._settle(block_end.end())
             if mark < 0:
@@ -322,7 +324,7 @@ class FrameFinder:
             if len(buffer) - mark < _LONGEST_END and not self._closing:
                 return False
             self._searched = mark + 2
-        self._searched = max(self._searched, len(buffer) - 1)
+        self._searched = max(self._searched, limit - 1)
         return self._go_without_end(TELEGRAM_LIMIT)
 
     def _block(self) -> bool:
