@@ -13,7 +13,7 @@ import pytest
 
 from p1meter.meter import REGISTERS, Obis, Reader, Reading, Telegram
 from p1meter.sinks import Delivery
-from p1meter.sinks.points import SMARTMETER, DataPoint, PointMaker, encode, milliseconds
+from p1meter.sinks.points import SMARTMETER, DataPoint, PointMaker, encode, milliseconds, packed, unpacked
 from tests.compose import compose, nl5
 from tests.simulation.household import ZONE, Household
 from tests.simulation.telegrams import SYSTEMS
@@ -375,6 +375,21 @@ def test_fields_that_are_left_out() -> None:
     points = [DataPoint("a", moment, {"x": 1.0, "y": 2.0}), DataPoint("b", moment, {"x": 3.0})]
     assert encode(points, {("a", "x"), ("b", "x")}) == b"a y=2 0"
     assert encode([]) == b""
+
+
+def test_what_has_waited_is_written_as_if_it_had_not() -> None:
+    moment = datetime(2026, 10, 25, 2, 59, 59, 999_000, tzinfo=ZONE, fold=1)
+    fields: dict[str, float | int | str] = {
+        "energy": 0.1 + 0.2,
+        "power": -5.0,
+        "failures": 7,
+        "message": 'une "é", \\ 5 €\udc80',
+    }
+    points = [DataPoint("electricity", moment, fields), DataPoint("gas", moment - timedelta(days=1), {"gas": 1e-9})]
+    waited = unpacked(packed(points))
+    assert waited == [point._replace(time=point.time.astimezone(UTC)) for point in points]
+    # What is an integer in the database is one still, and what is none is none.
+    assert [type(value) for point in waited for value in point.fields.values()] == [float, float, int, str, float]
 
 
 # --- the dashboard ---------------------------------------------------------------------------------------------------

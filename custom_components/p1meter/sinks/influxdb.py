@@ -100,10 +100,16 @@ class NotWrittenError(Exception):
 
 
 class _Waiting(NamedTuple):
-    """The points of one telegram, in one piece (see `mqtt._Interval`), and when they came, by a clock nobody sets."""
+    """The points of one telegram.
+
+    Attributes:
+        since: when they came, by a clock that nobody sets.
+        size: how many they are.
+        packed: they, in one piece (`mqtt._Interval` says why).
+    """
 
     since: float
-    count: int
+    size: int
     packed: bytes
 
 
@@ -232,7 +238,7 @@ class InfluxSink:
         size = 0
         while self._queue and size < _BATCH:
             batch.append(self._queue.popleft())
-            size += batch[-1].count
+            size += batch[-1].size
         return batch
 
     # --- the task -----------------------------------------------------------------------------------------------------

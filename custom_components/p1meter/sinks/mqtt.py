@@ -77,12 +77,12 @@ class _Interval(NamedTuple):
     Attributes:
         packed: its messages, in one piece. When thousands of telegrams have waited as objects, memory that their
             small parts lay in stays taken for long.
-        count: how many telegrams it is of.
+        telegrams: how many it is of.
         since: when it was over, by the clock of the event loop.
     """
 
     packed: bytes
-    count: int
+    telegrams: int
     since: float
 
     def messages(self) -> list[Message]:
@@ -144,7 +144,7 @@ class MqttSink:
             return
         self.status.taken += 1
         while self._waiting and now - self._waiting[0].since > self._keep_s:
-            self.status.dropped += self._waiting.popleft().count
+            self.status.dropped += self._waiting.popleft().telegrams
         self._open.append(delivery)
         if is_due:
             self._close(now)
@@ -269,7 +269,7 @@ class MqttSink:
                 await self._reach()
             if given and not self._still_has(link):
                 left = given + left
-        self.status.sent += interval.count
+        self.status.sent += interval.telegrams
         self._count()
         if self._waiting:
             # When an hour is published at once, most of the time is for others: the meter goes on.
