@@ -21,7 +21,7 @@ MOST_KEPT: Final = 1024 * 1024
 """So many bytes may be held, whatever comes: some copies of the largest block (64 KiB)."""
 
 _PIECE: Final = 1000
-_REPEATS: Final = 3
+_REPEATS: Final = 5
 _COUNTS_MS: Final = 20.0
 _KEYS: Final = DecryptionKeys(bytes(16))
 _HEAD: Final = b"/ISK5\\2M550T-1013\r\n\r\n"

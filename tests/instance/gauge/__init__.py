@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import gc
 from pathlib import Path
 import resource
+import struct
 import sys
 import threading
 import time
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 DOMAIN = "gauge"
 _PATIENCE_S = 60
+# glibc's malloc keeps what a thread allocates in an arena of its own, which begins at a multiple of this (arena.c,
+# HEAP_MAX_SIZE on 64 bits); more than is kept for the same thread, and less than comes from the kernel directly.
+_ARENA = 64 * 2**20
+_FROM_ARENA = 64 * 2**10
 
 
 @dataclass(slots=True)
@@ -38,13 +43,34 @@ class _ShrinkTask(RecorderTask):
         _shrink(instance)
 
 
+@dataclass(slots=True)
+class _ArenaTask(RecorderTask):
+    """Finds where the memory begins that SQLite takes for the recorder."""
+
+    found: asyncio.Future[int]
+
+    def run(self, instance: Recorder) -> None:
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = ctypes.c_void_p
+        libc.free.argtypes = [ctypes.c_void_p]
+        pointer = libc.malloc(ctypes.c_size_t(_FROM_ARENA))
+        libc.free(pointer)
+        instance.hass.loop.call_soon_threadsafe(self.found.set_result, pointer // _ARENA * _ARENA)
+
+
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     """Offer the actions `gauge.weigh`, `gauge.hold` and `gauge.set_up`, which answer."""
 
     async def weigh(_call: ServiceCall) -> ServiceResponse:
-        """Return what the process holds, in bytes and in blocks of Python, when what nobody needs is given back."""
-        await _shrink_all(get_instance(hass))
-        return await hass.async_add_executor_job(_weigh)
+        """Return what the process holds, in bytes and in blocks of Python, when what nobody needs is given back.
+
+        Of the bytes, `recorder` is what the recorder's thread has of the C library: that is SQLite.
+        """
+        recorder = get_instance(hass)
+        await _shrink_all(recorder)
+        arena: asyncio.Future[int] = hass.loop.create_future()
+        recorder.queue_task(_ArenaTask(arena))
+        return await hass.async_add_executor_job(_weigh, await arena)
 
     async def hold(_call: ServiceCall) -> ServiceResponse:
         """Return how many tasks, threads and open files of each kind the process has."""
@@ -115,8 +141,13 @@ def _open_files() -> dict[str, int]:
     return {"sockets": sockets, "files": kinds.total()}
 
 
-def _weigh() -> ServiceResponse:
+def _weigh(arena: int) -> ServiceResponse:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
+    page = resource.getpagesize()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return {"bytes": pages * resource.getpagesize(), "blocks": sys.getallocatedblocks()}
+    # A number of 64 bits for each page; the highest says whether it is there (proc_pid_pagemap(5)).
+    with Path("/proc/self/pagemap").open("rb") as file:
+        file.seek(arena // page * 8)
+        there = sum(number >> 63 for (number,) in struct.iter_unpack("<Q", file.read(_ARENA // page * 8)))
+    return {"bytes": pages * page, "blocks": sys.getallocatedblocks(), "recorder": there * page}
