@@ -99,6 +99,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "what is not read at once is read one by one",
     (
         "meter/lines.py",
+        "found = code(head) if len(head) > _LONGEST_CODE else None",
+    ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/lines.py",
         'or data.count(")(") < opened - lines',
     ): "there are never more: before a line's first bracket stands a code",
     (
