@@ -49,10 +49,6 @@ PROMISES: Final = (("*,", "/,"), ("strict=True", "strict=False"))
 # Other changes that cannot be seen from outside: the file and its line as it becomes, and why.
 SAME: Final[dict[tuple[str, str], str]] = {
     ("meter/form.py", "_MOST_FORMS = 5"): "it says how much is remembered",
-    (
-        "meter/frames.py",
-        'checksum = data[end : end + 3] != b"\\r\\n"',
-    ): "what is not taken at once is taken step by step",
     ("meter/frames.py", "self._size = 1"): "where a frame begins it is told how long that is",
     ("meter/frames.py", "self._searched = -1"): "a search that begins before the first byte begins with it",
     ("meter/frames.py", "_LONGEST_END = 12"): "a byte more than is needed is searched again",
@@ -70,10 +66,6 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "if not following.startswith(ETX) and not BLOCK_START.search(buffer, -1, size):",
     ): "what is searched from before the first byte is searched from there",
     ("meter/frames.py", "return cut > 1"): "no start stands one byte behind another",
-    (
-        "meter/frames.py",
-        'checksum = data[end : end - 2] != b"\\r\\n"',
-    ): "what is not taken at once is taken step by step",
     ("meter/verdict.py", "continue"): "what was found once is found at every turn",
     (
         "meter/verdict.py",
@@ -135,6 +127,7 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "loads/orders.py",
         "counted = unit.on if unit.differs_since >= inf else unit.actual",
     ): "nothing is later than never",
+    ("loads/unit.py", "self._told_at = inf"): "it is looked at only after something was told",
     ("loads/unit.py", "returns = self.differs_since < inf"): "nothing is later than never",
     (
         "loads/window.py",

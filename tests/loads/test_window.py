@@ -273,6 +273,14 @@ def test_the_target(site: Site, month_peak_w: float | None, target_w: float | No
     assert meter.send(400.0).target_w == target_w
 
 
+def test_a_peak_that_has_grown_is_room_at_once_and_not_only_in_the_next_window() -> None:
+    meter = Meter(site=Site())
+    assert meter.send(400.0, month_peak_w=3000.0).target_w == 3000.0
+    assert meter.send(400.0, month_peak_w=4200.0).target_w == 4200.0
+    # 4200 W for 900 s are 1050 Wh; 3 % of it is kept free: (400 + 3400 + 200) W take 1000 Wh.
+    assert meter.window.allows(3400.0, 60.0)
+
+
 def test_without_a_target_there_is_no_limit() -> None:
     window = DemandWindow()
     assert window.allows(9000.0, 60.0)

@@ -57,6 +57,17 @@ def test_what_is_whole_and_has_a_checksum_is_not_searched_for(telegram: bytes, m
     assert story(FrameFinder().feed(telegram + telegram)) == [telegram, telegram]
 
 
+@pytest.mark.parametrize(
+    "telegram", [NL3, NL2.replace(b"0-1:24.3.0", b"0-1:24.1.0(03)\r\n0-1:24.3.0")], ids=["nl3", "nl2"]
+)
+def test_what_is_like_one_before_is_not_searched_for_either(telegram: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader()
+    reader.feed(telegram)
+    monkeypatch.setattr(FrameFinder, "_run", None)
+    found = reader.feed(telegram + telegram)
+    assert [item.raw for item in found if isinstance(item, Telegram)] == [telegram, telegram]
+
+
 @every_kind
 def test_telegrams_come_in_any_pieces(telegram: bytes) -> None:
     for cut in range(len(telegram) + 1):
