@@ -110,6 +110,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
         'return groups if body.count("(") == body.count(")") <= len(groups) - 1 else ()',
     ): "there are never fewer: where groups meet stands one of both",
     (
+        "meter/lines.py",
+        'return groups if body.count("(") <= body.count(")") == len(groups) - 1 else ()',
+    ): "there are never fewer: where groups meet stands one of both",
+    (
         "loads/fuse.py",
         "self.shed_at_a = -1.0",
     ): "it is looked at only after something was shed",
