@@ -158,6 +158,11 @@ def test_who_asks_changes_nothing_and_is_told_of_the_sun_that_is_now() -> None:
     assert asked.soonest(0, 1100.0, [5.0]) is None
 
 
+def test_up_to_five_loads_those_that_are_worth_most_together_start_at_once() -> None:
+    # 2000 W for 1000 W each: {0, 1} gains 700 W for 10 Wh, 0.11 Wh over after 52 s; {0} alone half of that.
+    assert seconds_until(regret(*[PUMP] * 5), 2000.0, 0b00011) == 52
+
+
 def test_above_five_loads_single_changes_and_swaps_are_weighed() -> None:
     weighed = regret(*[PUMP] * 7, current=0b0000011, fixed=0b1000000)
     # 5000 W for 1000 W each: one more load is worth 350 W; with the swaps 2 x 4 pairs, none is worth anything.

@@ -132,6 +132,8 @@ def test_the_mean_follows_the_meter_within_a_minute_but_not_a_load_on_its_way() 
     # 500 + 1000 (1 - e^-0.5) = 893.5 after ten seconds.
     assert meter.send(1500.0).mean_w == pytest.approx(893.47, abs=0.01)
     assert meter.send(9000.0, settled=False).mean_w == pytest.approx(893.47, abs=0.01)
+    # No more than three telegrams' time is counted: 893.47 + 1000 (1 - e^-1.5) = 1670.34.
+    assert meter.send(1893.47, after=59.0).mean_w == pytest.approx(1670.34, abs=0.01)
     assert meter.send(700.0, after=61.0).mean_w == 700.0
 
 

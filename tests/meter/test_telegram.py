@@ -138,6 +138,13 @@ def test_a_value_on_a_line_of_its_own_belongs_to_the_object_before() -> None:
     assert found.objects[-1][1][-1] == "00456.789"
 
 
+def test_a_value_on_a_line_of_its_own_before_every_object_belongs_to_none() -> None:
+    raw = telegram("TST5", "(00456.789)", "0-1:24.2.1(240115100000W)(00123.456*m3)", "0-1:24.1.0(003)")
+
+    for sent in (raw, raw.replace(b"\r\n\r\n", b"\r\n", 1)):
+        says(decoder().decode(frame(sent), None), "1:gas=123.456m3@2024-01-15T10:00:00+01:00")
+
+
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
