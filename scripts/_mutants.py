@@ -95,6 +95,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "what is not taken apart at once is taken apart step by step",
     (
         "meter/lines.py",
+        "alone = [(place, item) for place, item in fields if givers[item.key] == 0 and item.name not in MOVABLE]",
+    ): "what is not read at once is read one by one",
+    (
+        "meter/lines.py",
         'or data.count(")(") < opened - lines',
     ): "there are never more: before a line's first bracket stands a code",
     (

@@ -392,6 +392,13 @@ def test_what_looks_encrypted_within_a_cut_telegram_swallows_nothing(telegram: b
     assert story(find(*(stream[at : at + 1] for at in range(len(stream))))) == story(find(stream))
 
 
+def test_behind_a_tag_that_begins_nothing_each_telegram_that_was_cut_is_told_by_itself() -> None:
+    # One byte would follow: no encrypted frame is that short.
+    cut = NL5[:100] + HEADER.replace(b"\x1f\x40", b"\x00\x01") + b"cut\r\n"
+    other = NL5[:60] + b"\r\n"
+    assert story(find(cut + other + NL5)) == [(Reason.TRUNCATED, cut), (Reason.TRUNCATED, other), NL5]
+
+
 def test_what_looks_encrypted_ends_within_the_next_telegram() -> None:
     for missing in range(1, 200):
         # So many bytes of the telegram are taken for its last ones.
@@ -542,6 +549,15 @@ def test_echoes_of_what_was_sent_are_no_noise() -> None:
     stream = b"\x00\x00\x7f/?!\r\n" + answer + b"\x7f/?00012345!\r\n" + answer
     assert story(find(stream)) == [answer, answer]
     assert story(find(*(stream[at : at + 1] for at in range(len(stream))))) == [answer, answer]
+
+
+@pytest.mark.parametrize("size", [1, 7, 400])
+def test_a_block_that_begins_within_a_long_line_of_noise_is_found_in_any_pieces(size: int) -> None:
+    months = block("/ISk5MT174-0001", "1-0:1.8.0*01(0007900.001*kWh)\n" * 20 + "!\n")
+    noise = b"noise " * 50
+    stream = noise + months
+    pieces = (stream[at : at + size] for at in range(0, len(stream), size))
+    assert story(find(*pieces)) == [(Reason.GARBAGE, noise), months]
 
 
 def test_a_block_whose_check_does_not_match() -> None:
