@@ -66,6 +66,7 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "if not following.startswith(ETX) and not BLOCK_START.search(buffer, -1, size):",
     ): "what is searched from before the first byte is searched from there",
     ("meter/frames.py", "return cut > 1"): "no start stands one byte behind another",
+    ("meter/frames.py", "return cut != 0"): "it is never less than nothing",
     ("meter/verdict.py", "continue"): "what was found once is found at every turn",
     (
         "meter/verdict.py",
@@ -77,6 +78,11 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "what is more than before was computed, as it would be from the beginning",
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
     ("meter/form.py", "or len(set(parts)) < len(parts)"): "a set is never the longer one",
+    ("meter/form.py", "if len(line.groups) <= 1 and key not in CHECKED:"): "there is always one",
+    (
+        "meter/form.py",
+        "[(index, field.item) for index, field in enumerate(fields) if field.kind >= UNKNOWN],",
+    ): "of the kinds it is the last by its letters",
     (
         "meter/telegram.py",
         "if digits or not are_unsigned(digits):",
@@ -128,6 +134,15 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ("loads/law.py", "powers[n] = 1.0"): "a watt decides nothing",
     ("loads/surplus.py", "if left_w <= 1:"): "a watt decides nothing",
     (
+        "loads/surplus.py",
+        "self._gains = [ 1.0] * len(self._sets)",
+    ): "it is looked at only after it was computed",
+    ("loads/surplus.py", "self._at_rest = True"): "the loads are told before the first telegram",
+    (
+        "loads/law.py",
+        "unit.account.step(wall, dt, active=False, sun_w=0.0, grid_w= -1.0)",
+    ): "of what draws nothing only the time is looked at",
+    (
         "loads/orders.py",
         "if on is unit.told or not unit.agreed:",
     ): "what is as before, or late, is so at the next telegram as well",
@@ -135,6 +150,7 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "loads/orders.py",
         "counted = unit.on if unit.differs_since >= inf else unit.actual",
     ): "nothing is later than never",
+    ("loads/unit.py", "self.fuse_current_a = -1.0"): "it is looked at only after something was shed",
     ("loads/unit.py", "self._told_at = inf"): "it is looked at only after something was told",
     ("loads/unit.py", "returns = self.differs_since < inf"): "nothing is later than never",
     (
@@ -144,6 +160,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
     (
         "loads/window.py",
         'if kept and kept["number"] == number and kept["length"] >= length and register is not None:',
+    ): "windows of another length have numbers that are far away",
+    (
+        "loads/window.py",
+        "if number == self.number and length >= self._length:",
     ): "windows of another length have numbers that are far away",
     (
         "loads/window.py",
