@@ -132,6 +132,7 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "return -current if (export_w or -1.0) > (import_w or 0.0) else current",
     ): "what is imported is never less than nothing",
     ("loads/law.py", "powers[n] = 1.0"): "a watt decides nothing",
+    ("loads/law.py", "left_w = here.surplus_w or -1.0"): "a watt decides nothing",
     ("loads/surplus.py", "if left_w <= 1:"): "a watt decides nothing",
     (
         "loads/surplus.py",
