@@ -178,6 +178,9 @@ def test_the_register_corrects_what_was_added_up() -> None:
     assert meter.send(3600.0, import_wh=90_012.0).energy_wh == pytest.approx(55.0)
     # A meter that stops sending it.
     assert meter.send(3600.0).energy_wh == pytest.approx(65.0)
+    # Another meter that has counted less: of a telegram that is lost its register tells, too.
+    assert meter.send(3600.0, import_wh=7.0).energy_wh == pytest.approx(75.0)
+    assert meter.send(3600.0, after=20.0, import_wh=37.0).energy_wh == pytest.approx(105.0)
 
 
 def test_the_register_tells_what_was_taken_in_a_silence_over_the_windows_end() -> None:
