@@ -67,6 +67,7 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "what is searched from before the first byte is searched from there",
     ("meter/frames.py", "return cut > 1"): "no start stands one byte behind another",
     ("meter/frames.py", "return cut != 0"): "it is never less than nothing",
+    ("meter/verdict.py", "_SLASHES_IN_IDENT = 3"): "no meter's ident has so many",
     ("meter/verdict.py", "continue"): "what was found once is found at every turn",
     (
         "meter/verdict.py",
@@ -76,6 +77,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "meter/telegram.py",
         "if len(readings) < len(form.blank) or (anew and not all(readings.values())):",
     ): "what is more than before was computed, as it would be from the beginning",
+    (
+        "meter/telegram.py",
+        "if len(number) >= MAX_COUNT_DIGITS:",
+    ): "what is not read at once is read one by one",
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
     ("meter/form.py", "or len(set(parts)) < len(parts)"): "a set is never the longer one",
     ("meter/form.py", "if len(line.groups) <= 1 and key not in CHECKED:"): "there is always one",
@@ -98,6 +103,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
     (
         "meter/lines.py",
         "found = code(head) if len(head) > _LONGEST_CODE else None",
+    ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/lines.py",
+        "found = code(head) if len(head) >= _LONGEST_CODE else None",
     ): "what is not taken apart at once is taken apart step by step",
     (
         "meter/lines.py",
@@ -162,6 +171,11 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "loads/window.py",
         'if kept and kept["number"] == number and kept["length"] >= length and register is not None:',
     ): "windows of another length have numbers that are far away",
+    (
+        "loads/window.py",
+        "if self._whole is None and self._fit and taken > _TELLING_WH:",
+    ): "a watt decides nothing",
+    ("loads/window.py", "elif site.peak_count != 1:"): "it is never less than one",
     (
         "loads/window.py",
         "if number == self.number and length >= self._length:",

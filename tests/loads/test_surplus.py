@@ -136,6 +136,12 @@ def test_regrets_go_on_when_a_power_is_learned_and_begin_anew_when_a_load_was_sw
     assert seconds_until(weighed, 2000.0, 1) == 28  # 18000 / 665 = 27.07
     weighed.reset()
     assert seconds_until(weighed, 2000.0, 1) == 28
+    # Of the 3.9 Wh that the boiler would have gained in 20 s nothing is left once the pump is on.
+    weighed = regret(BOILER, PUMP)
+    for _ in range(20):
+        weighed.step(2000.0, 1.0)
+    weighed.arrange([BOILER, PUMP], 0b10, 0)
+    assert seconds_until(weighed, 2000.0, 0b01) == 103  # 10 Wh of 350 W: 102.9 s
 
 
 def test_what_is_missing_for_a_load_that_would_take_the_sun_from_another() -> None:

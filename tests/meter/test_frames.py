@@ -128,10 +128,19 @@ def test_a_telegram_is_handed_over_at_once_although_noise_stands_on_its_line(tel
     assert story(FrameFinder().feed(b"00.1*kWh" + telegram)) == [(Reason.GARBAGE, b"00.1*kWh"), telegram]
 
 
+def test_a_telegram_with_a_checksum_is_handed_over_at_once_although_a_block_was_cut_before_it() -> None:
+    """No block check can follow it: what has a checksum behind its `!` is no block."""
+    noise = b"x" + BLOCK[:60]
+    assert story(FrameFinder().feed(noise + NL5)) == [(Reason.GARBAGE, noise), NL5]
+
+
 def test_lines_may_end_without_cr() -> None:
     for telegram in (NL5, NL2, BLOCK, HEAT_BLOCK):
         bare = telegram.replace(b"\r", b"")
         assert story(find(bare + bare)) == [bare, bare]
+    for digit in b"123456789":
+        damaged = NL5.replace(b"\r", b"").replace(b"1.8.1(0", b"1.8.1(%c" % digit)
+        assert reasons(find(damaged)) == [Reason.CRC]
     body = NL5.partition(b"!")[0].replace(b"\r", b"") + b"!"
     own_checksum = body + b"%04X\n" % crc16(body)
     assert story(find(own_checksum)) == [own_checksum]
@@ -506,6 +515,9 @@ def test_a_block_has_at_most_64_kilobytes() -> None:
     long = block("/ISk5MT174-0001", year * 2000 + "!\n")
     assert 50_000 < len(long) < 65_536
     assert story(find(long + BLOCK)) == [long, BLOCK]
+    # In seven bits read as eight, too.
+    received = with_parity(long)
+    assert story(find(received[:9000], received[9000:])) == [received]
     too_long = block("/ISk5MT174-0001", year * 3000 + "!\n")
     for pieces in ([too_long, BLOCK], [too_long[at : at + 999] for at in range(0, len(too_long), 999)] + [BLOCK]):
         assert story(find(*pieces))[0] == (Reason.OVERRUN, too_long[:65536])
