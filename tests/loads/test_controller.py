@@ -52,8 +52,8 @@ def test_other_limits_of_the_connection_do_not_change_what_a_load_waits_for() ->
     # 0.65 of 2000 W, and the house takes 300 W.
     assert house.view().detail["short_w"] == pytest.approx(1600.0)
     house.controller.site = Site(fuse_a=25.0)
-    house.hand("pump", True)
-    assert house.tick() == [("pump", True, Reason.OVERRIDE_ON)]
+    house.hand("pump", ON)
+    assert house.tick() == [("pump", ON, Reason.OVERRIDE_ON)]
     # Before the next telegram, too.
     assert house.view().detail["short_w"] == pytest.approx(1600.0)
 

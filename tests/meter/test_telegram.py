@@ -295,7 +295,8 @@ def test_in_lithuania_the_same_codes_are_mean_currents_and_no_limits() -> None:
 @pytest.mark.parametrize(("country", "key"), [("HU", "reactive_export_total"), ("AT", "reactive_export_tariff_1")])
 def test_only_in_hungary_a_first_tariff_alone_is_the_total(country: str, key: str) -> None:
     ident, equipment = {"HU": ("HLY5TEST", "0-0:42.0.0(HLY1)"), "AT": ("EST5TEST", "0-0:96.1.0(31)")}[country]
-    found = decode(equipment, "1-0:1.8.0(2*kWh)", "1-0:1.8.1(2*kWh)", "1-0:4.8.1(3*kvarh)", ident=ident, country=country)
+    lines = (equipment, "1-0:1.8.0(2*kWh)", "1-0:1.8.1(2*kWh)", "1-0:4.8.1(3*kvarh)")
+    found = decode(*lines, ident=ident, country=country)
     assert found.profile.name == country.lower()
     says(found, f"{key}=3kvarh")
 
