@@ -49,10 +49,6 @@ PROMISES: Final = (("*,", "/,"), ("strict=True", "strict=False"))
 # Other changes that cannot be seen from outside: the file and its line as it becomes, and why.
 SAME: Final[dict[tuple[str, str], str]] = {
     ("meter/form.py", "_MOST_FORMS = 5"): "it says how much is remembered",
-    (
-        "meter/frames.py",
-        'checksum = data[end : end + 3] != b"\\r\\n"',
-    ): "what is not taken at once is taken step by step",
     ("meter/frames.py", "self._size = 1"): "where a frame begins it is told how long that is",
     ("meter/frames.py", "self._searched = -1"): "a search that begins before the first byte begins with it",
     ("meter/frames.py", "_LONGEST_END = 12"): "a byte more than is needed is searched again",
@@ -70,10 +66,8 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "if not following.startswith(ETX) and not BLOCK_START.search(buffer, -1, size):",
     ): "what is searched from before the first byte is searched from there",
     ("meter/frames.py", "return cut > 1"): "no start stands one byte behind another",
-    (
-        "meter/frames.py",
-        'checksum = data[end : end - 2] != b"\\r\\n"',
-    ): "what is not taken at once is taken step by step",
+    ("meter/frames.py", "return cut != 0"): "it is never less than nothing",
+    ("meter/verdict.py", "_SLASHES_IN_IDENT = 3"): "no meter's ident has so many",
     ("meter/verdict.py", "continue"): "what was found once is found at every turn",
     (
         "meter/verdict.py",
@@ -83,8 +77,17 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "meter/telegram.py",
         "if len(readings) < len(form.blank) or (anew and not all(readings.values())):",
     ): "what is more than before was computed, as it would be from the beginning",
+    (
+        "meter/telegram.py",
+        "if len(number) >= MAX_COUNT_DIGITS:",
+    ): "what is not read at once is read one by one",
     ("meter/telegram.py", "return rank <= other_rank"): "that they are not the same was looked at before",
     ("meter/form.py", "or len(set(parts)) < len(parts)"): "a set is never the longer one",
+    ("meter/form.py", "if len(line.groups) <= 1 and key not in CHECKED:"): "there is always one",
+    (
+        "meter/form.py",
+        "[(index, field.item) for index, field in enumerate(fields) if field.kind >= UNKNOWN],",
+    ): "of the kinds it is the last by its letters",
     (
         "meter/telegram.py",
         "if digits or not are_unsigned(digits):",
@@ -96,6 +99,18 @@ SAME: Final[dict[tuple[str, str], str]] = {
     (
         "meter/lines.py",
         "alone = [(place, item) for place, item in fields if givers[item.key] < 1 and item.name not in MOVABLE]",
+    ): "what is not read at once is read one by one",
+    (
+        "meter/lines.py",
+        "found = code(head) if len(head) > _LONGEST_CODE else None",
+    ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/lines.py",
+        "found = code(head) if len(head) >= _LONGEST_CODE else None",
+    ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/lines.py",
+        "alone = [(place, item) for place, item in fields if givers[item.key] == 0 and item.name not in MOVABLE]",
     ): "what is not read at once is read one by one",
     (
         "meter/lines.py",
@@ -114,6 +129,10 @@ SAME: Final[dict[tuple[str, str], str]] = {
         'return groups if body.count("(") == body.count(")") <= len(groups) - 1 else ()',
     ): "there are never fewer: where groups meet stands one of both",
     (
+        "meter/lines.py",
+        'return groups if body.count("(") <= body.count(")") == len(groups) - 1 else ()',
+    ): "there are never fewer: where groups meet stands one of both",
+    (
         "loads/fuse.py",
         "self.shed_at_a = -1.0",
     ): "it is looked at only after something was shed",
@@ -122,7 +141,17 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "return -current if (export_w or -1.0) > (import_w or 0.0) else current",
     ): "what is imported is never less than nothing",
     ("loads/law.py", "powers[n] = 1.0"): "a watt decides nothing",
+    ("loads/law.py", "left_w = here.surplus_w or -1.0"): "a watt decides nothing",
     ("loads/surplus.py", "if left_w <= 1:"): "a watt decides nothing",
+    (
+        "loads/surplus.py",
+        "self._gains = [ 1.0] * len(self._sets)",
+    ): "it is looked at only after it was computed",
+    ("loads/surplus.py", "self._at_rest = True"): "the loads are told before the first telegram",
+    (
+        "loads/law.py",
+        "unit.account.step(wall, dt, active=False, sun_w=0.0, grid_w= -1.0)",
+    ): "of what draws nothing only the time is looked at",
     (
         "loads/orders.py",
         "if on is unit.told or not unit.agreed:",
@@ -131,6 +160,8 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "loads/orders.py",
         "counted = unit.on if unit.differs_since >= inf else unit.actual",
     ): "nothing is later than never",
+    ("loads/unit.py", "self.fuse_current_a = -1.0"): "it is looked at only after something was shed",
+    ("loads/unit.py", "self._told_at = inf"): "it is looked at only after something was told",
     ("loads/unit.py", "returns = self.differs_since < inf"): "nothing is later than never",
     (
         "loads/window.py",
@@ -139,6 +170,15 @@ SAME: Final[dict[tuple[str, str], str]] = {
     (
         "loads/window.py",
         'if kept and kept["number"] == number and kept["length"] >= length and register is not None:',
+    ): "windows of another length have numbers that are far away",
+    (
+        "loads/window.py",
+        "if self._whole is None and self._fit and taken > _TELLING_WH:",
+    ): "a watt decides nothing",
+    ("loads/window.py", "elif site.peak_count != 1:"): "it is never less than one",
+    (
+        "loads/window.py",
+        "if number == self.number and length >= self._length:",
     ): "windows of another length have numbers that are far away",
     (
         "loads/window.py",

@@ -46,6 +46,18 @@ def test_settings_may_change_while_it_runs() -> None:
         house.controller.loads = (load(),)
 
 
+def test_other_limits_of_the_connection_do_not_change_what_a_load_waits_for() -> None:
+    house = House(load(), load("pump", 1000.0, 2), house_w=300.0)
+    house.run(20)
+    # 0.65 of 2000 W, and the house takes 300 W.
+    assert house.view().detail["short_w"] == pytest.approx(1600.0)
+    house.controller.site = Site(fuse_a=25.0)
+    house.hand("pump", ON)
+    assert house.tick() == [("pump", ON, Reason.OVERRIDE_ON)]
+    # Before the next telegram, too.
+    assert house.view().detail["short_w"] == pytest.approx(1600.0)
+
+
 def test_the_connection_is_shown() -> None:
     site = Site(fuse_a=25.0, target_w=2500.0)
     house = House(load(), house_w=1150.0, site=site, start=NOON.replace(minute=5, second=0))

@@ -31,6 +31,17 @@ def test_the_safe_state_when_nothing_is_known() -> None:
     assert house.view("boiler").override is None
 
 
+def test_of_an_output_that_is_not_there_the_silence_is_said_first() -> None:
+    house = House(load())
+    house.on["boiler"] = None
+    house.run(10)
+    assert house.view().reason is Reason.UNAVAILABLE
+    house.silence(40)
+    assert house.view().reason is Reason.STALE
+    house.run(1)
+    assert house.view().reason is Reason.UNAVAILABLE
+
+
 def test_safe_states_that_are_on_are_not_started_together() -> None:
     house = House(load("fan", 100.0, 1, safe_on=True), load("vent", 100.0, 2, safe_on=True))
     house.run(10)

@@ -136,6 +136,12 @@ def test_regrets_go_on_when_a_power_is_learned_and_begin_anew_when_a_load_was_sw
     assert seconds_until(weighed, 2000.0, 1) == 28  # 18000 / 665 = 27.07
     weighed.reset()
     assert seconds_until(weighed, 2000.0, 1) == 28
+    # Of the 3.9 Wh that the boiler would have gained in 20 s nothing is left once the pump is on.
+    weighed = regret(BOILER, PUMP)
+    for _ in range(20):
+        weighed.step(2000.0, 1.0)
+    weighed.arrange([BOILER, PUMP], 0b10, 0)
+    assert seconds_until(weighed, 2000.0, 0b01) == 103  # 10 Wh of 350 W: 102.9 s
 
 
 def test_what_is_missing_for_a_load_that_would_take_the_sun_from_another() -> None:
@@ -156,6 +162,11 @@ def test_who_asks_changes_nothing_and_is_told_of_the_sun_that_is_now() -> None:
         assert asked.step(surplus_w, 5.0) is alone.step(surplus_w, 5.0)
     assert asked.soonest(0, 2000.0, [5.0]) == alone.soonest(0, 2000.0, [5.0])
     assert asked.soonest(0, 1100.0, [5.0]) is None
+
+
+def test_up_to_five_loads_those_that_are_worth_most_together_start_at_once() -> None:
+    # 2000 W for 1000 W each: {0, 1} gains 700 W for 10 Wh, 0.11 Wh over after 52 s; {0} alone half of that.
+    assert seconds_until(regret(*[PUMP] * 5), 2000.0, 0b00011) == 52
 
 
 def test_above_five_loads_single_changes_and_swaps_are_weighed() -> None:

@@ -132,6 +132,8 @@ def test_the_mean_follows_the_meter_within_a_minute_but_not_a_load_on_its_way() 
     # 500 + 1000 (1 - e^-0.5) = 893.5 after ten seconds.
     assert meter.send(1500.0).mean_w == pytest.approx(893.47, abs=0.01)
     assert meter.send(9000.0, settled=False).mean_w == pytest.approx(893.47, abs=0.01)
+    # No more than three telegrams' time is counted: 893.47 + 1000 (1 - e^-1.5) = 1670.34.
+    assert meter.send(1893.47, after=59.0).mean_w == pytest.approx(1670.34, abs=0.01)
     assert meter.send(700.0, after=61.0).mean_w == 700.0
 
 
@@ -176,6 +178,9 @@ def test_the_register_corrects_what_was_added_up() -> None:
     assert meter.send(3600.0, import_wh=90_012.0).energy_wh == pytest.approx(55.0)
     # A meter that stops sending it.
     assert meter.send(3600.0).energy_wh == pytest.approx(65.0)
+    # Another meter that has counted less: of a telegram that is lost its register tells, too.
+    assert meter.send(3600.0, import_wh=7.0).energy_wh == pytest.approx(75.0)
+    assert meter.send(3600.0, after=20.0, import_wh=37.0).energy_wh == pytest.approx(105.0)
 
 
 def test_the_register_tells_what_was_taken_in_a_silence_over_the_windows_end() -> None:
@@ -271,6 +276,14 @@ def test_the_target(site: Site, month_peak_w: float | None, target_w: float | No
     assert meter.send(400.0, month_peak_w=month_peak_w).target_w == target_w
     # It does not go because a telegram lacks the peak.
     assert meter.send(400.0).target_w == target_w
+
+
+def test_a_peak_that_has_grown_is_room_at_once_and_not_only_in_the_next_window() -> None:
+    meter = Meter(site=Site())
+    assert meter.send(400.0, month_peak_w=3000.0).target_w == 3000.0
+    assert meter.send(400.0, month_peak_w=4200.0).target_w == 4200.0
+    # 4200 W for 900 s are 1050 Wh; 3 % of it is kept free: (400 + 3400 + 200) W take 1000 Wh.
+    assert meter.window.allows(3400.0, 60.0)
 
 
 def test_without_a_target_there_is_no_limit() -> None:

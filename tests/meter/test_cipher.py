@@ -304,19 +304,25 @@ def test_half_a_minute_of_noise_between_encrypted_frames_looks_like_no_wrong_key
 
 CIPHER_TEXT = bytes(byte for byte in range(256)) + b"\n!12\n\n/abc\n\x03\x02\xdb\x08"
 SEALED_PART = b"\x30" + b"\x00\x00\x00\x01" + CIPHER_TEXT
-SEALED = b"/EGM5G35\r\n\r\n\x00\x82" + len(SEALED_PART).to_bytes(2) + SEALED_PART + b"!FE0C\r\n"
+_SEALED_TEXT = b"\r\n\r\n\x00\x82" + len(SEALED_PART).to_bytes(2) + SEALED_PART
+SEALED = b"/EGM5G35" + _SEALED_TEXT + b"!FE0C\r\n"
+# The shortest ident that there can be, and the longest end.
+SEALED_SHORT = b"/EGM" + _SEALED_TEXT + b"\r\n!FE0C\r\n"
 
 
+@pytest.mark.parametrize("sealed", [SEALED, SEALED_SHORT], ids=["usual", "short ident"])
 @pytest.mark.parametrize("keys", [None, DecryptionKeys(KEY)])
-def test_a_telegram_sealed_after_its_ident_line_is_said_to_be_unsupported(keys: DecryptionKeys | None) -> None:
+def test_a_telegram_sealed_after_its_ident_line_is_said_to_be_unsupported(
+    keys: DecryptionKeys | None, sealed: bytes
+) -> None:
     finder = FrameFinder(keys)
-    (refused,) = finder.feed(SEALED)
+    (refused,) = finder.feed(sealed)
     assert isinstance(refused, Rejected)
-    assert (refused.reason, refused.data) == (Reason.CIPHER, SEALED)
+    assert (refused.reason, refused.data) == (Reason.CIPHER, sealed)
     assert "not supported" in refused.hint
-    one_by_one = [item for at in range(len(SEALED)) for item in finder.feed(SEALED[at : at + 1])]
+    one_by_one = [item for at in range(len(sealed)) for item in finder.feed(sealed[at : at + 1])]
     assert one_by_one == [refused]
-    assert finder.feed(SEALED + nl5(1))[1:] == find(nl5(1))
+    assert finder.feed(sealed + nl5(1))[1:] == find(nl5(1))
 
 
 def test_a_sealed_telegram_that_was_cut() -> None:
@@ -334,12 +340,16 @@ def test_sealed_telegrams_that_were_cut_are_told_each_by_itself() -> None:
     assert story(find(cut + cut + nl5(1))) == told
 
 
-def test_a_sealed_telegram_without_its_last_line_is_refused_when_that_can_come_no_more() -> None:
-    finder = FrameFinder()
+@pytest.mark.parametrize(
+    ("cut", "room"),
     # It, or its ident line again, would be whole in as many bytes.
-    room = len(b"/EGM5G35\r\n")
-    assert finder.feed(SEALED[:-7] + b"0" * (room - 1)) == []
-    assert story(finder.feed(b"0")) == [(Reason.CIPHER, SEALED[:-7])]
+    [(SEALED[:-7], len(b"/EGM5G35\r\n")), (SEALED_SHORT[:-9], len(b"\r\n!FE0C\r\n"))],
+    ids=["usual", "short ident"],
+)
+def test_a_sealed_telegram_without_its_last_line_is_refused_when_that_can_come_no_more(cut: bytes, room: int) -> None:
+    finder = FrameFinder()
+    assert finder.feed(cut + b"0" * (room - 1)) == []
+    assert story(finder.feed(b"0")) == [(Reason.CIPHER, cut)]
 
 
 def test_a_sealed_telegram_that_was_cut_swallows_none_that_is_not_sealed() -> None:

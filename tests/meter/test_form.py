@@ -75,6 +75,21 @@ def test_a_new_reader_of_a_meter_that_is_known_reads_its_values_only(
     assert read(raw) == first
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("0-1:96.1.0(3031)", "0-1:96.1.1(3032)"),
+        ("0-1:96.1.1(3032)", "0-1:96.1.0(3031)"),
+        ("0-1:96.1.0(3031)", "0-1:96.1.0(3032)"),
+        ("0-1:24.4.0(1)", "0-1:24.4.0(0)"),
+        ("0-1:96.1.2(3031)", "0-1:96.1.2(3032)"),
+    ],
+)
+def test_what_a_meter_on_the_mbus_says_twice_is_read_alike_by_its_form(lines: tuple[str, str]) -> None:
+    raw = telegram("TST5", *HEAD, *TARIFFS, GAS[0], *lines, GAS[2])
+    assert read(raw) == read(raw)
+
+
 def test_a_known_form_holds_no_value_of_the_meter_it_was_learned_from() -> None:
     read(DUTCH)
 

@@ -57,6 +57,17 @@ def test_what_is_whole_and_has_a_checksum_is_not_searched_for(telegram: bytes, m
     assert story(FrameFinder().feed(telegram + telegram)) == [telegram, telegram]
 
 
+@pytest.mark.parametrize(
+    "telegram", [NL3, NL2.replace(b"0-1:24.3.0", b"0-1:24.1.0(03)\r\n0-1:24.3.0")], ids=["nl3", "nl2"]
+)
+def test_what_is_like_one_before_is_not_searched_for_either(telegram: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader()
+    reader.feed(telegram)
+    monkeypatch.setattr(FrameFinder, "_run", None)
+    found = reader.feed(telegram + telegram)
+    assert [item.raw for item in found if isinstance(item, Telegram)] == [telegram, telegram]
+
+
 @every_kind
 def test_telegrams_come_in_any_pieces(telegram: bytes) -> None:
     for cut in range(len(telegram) + 1):
@@ -117,10 +128,19 @@ def test_a_telegram_is_handed_over_at_once_although_noise_stands_on_its_line(tel
     assert story(FrameFinder().feed(b"00.1*kWh" + telegram)) == [(Reason.GARBAGE, b"00.1*kWh"), telegram]
 
 
+def test_a_telegram_with_a_checksum_is_handed_over_at_once_although_a_block_was_cut_before_it() -> None:
+    """No block check can follow it: what has a checksum behind its `!` is no block."""
+    noise = b"x" + BLOCK[:60]
+    assert story(FrameFinder().feed(noise + NL5)) == [(Reason.GARBAGE, noise), NL5]
+
+
 def test_lines_may_end_without_cr() -> None:
     for telegram in (NL5, NL2, BLOCK, HEAT_BLOCK):
         bare = telegram.replace(b"\r", b"")
         assert story(find(bare + bare)) == [bare, bare]
+    for digit in b"123456789":
+        damaged = NL5.replace(b"\r", b"").replace(b"1.8.1(0", b"1.8.1(%c" % digit)
+        assert reasons(find(damaged)) == [Reason.CRC]
     body = NL5.partition(b"!")[0].replace(b"\r", b"") + b"!"
     own_checksum = body + b"%04X\n" % crc16(body)
     assert story(find(own_checksum)) == [own_checksum]
@@ -381,6 +401,13 @@ def test_what_looks_encrypted_within_a_cut_telegram_swallows_nothing(telegram: b
     assert story(find(*(stream[at : at + 1] for at in range(len(stream))))) == story(find(stream))
 
 
+def test_behind_a_tag_that_begins_nothing_each_telegram_that_was_cut_is_told_by_itself() -> None:
+    # One byte would follow: no encrypted frame is that short.
+    cut = NL5[:100] + HEADER.replace(b"\x1f\x40", b"\x00\x01") + b"cut\r\n"
+    other = NL5[:60] + b"\r\n"
+    assert story(find(cut + other + NL5)) == [(Reason.TRUNCATED, cut), (Reason.TRUNCATED, other), NL5]
+
+
 def test_what_looks_encrypted_ends_within_the_next_telegram() -> None:
     for missing in range(1, 200):
         # So many bytes of the telegram are taken for its last ones.
@@ -497,6 +524,9 @@ def test_a_block_has_at_most_64_kilobytes() -> None:
     long = block("/ISk5MT174-0001", year * 2000 + "!\n")
     assert 50_000 < len(long) < 65_536
     assert story(find(long + BLOCK)) == [long, BLOCK]
+    # In seven bits read as eight, too.
+    received = with_parity(long)
+    assert story(find(received[:9000], received[9000:])) == [received]
     too_long = block("/ISk5MT174-0001", year * 3000 + "!\n")
     for pieces in ([too_long, BLOCK], [too_long[at : at + 999] for at in range(0, len(too_long), 999)] + [BLOCK]):
         assert story(find(*pieces))[0] == (Reason.OVERRUN, too_long[:65536])
@@ -540,6 +570,15 @@ def test_echoes_of_what_was_sent_are_no_noise() -> None:
     stream = b"\x00\x00\x7f/?!\r\n" + answer + b"\x7f/?00012345!\r\n" + answer
     assert story(find(stream)) == [answer, answer]
     assert story(find(*(stream[at : at + 1] for at in range(len(stream))))) == [answer, answer]
+
+
+@pytest.mark.parametrize("size", [1, 7, 400])
+def test_a_block_that_begins_within_a_long_line_of_noise_is_found_in_any_pieces(size: int) -> None:
+    months = block("/ISk5MT174-0001", "1-0:1.8.0*01(0007900.001*kWh)\n" * 20 + "!\n")
+    noise = b"noise " * 50
+    stream = noise + months
+    pieces = (stream[at : at + size] for at in range(0, len(stream), size))
+    assert story(find(*pieces)) == [(Reason.GARBAGE, noise), months]
 
 
 def test_a_block_whose_check_does_not_match() -> None:

@@ -138,6 +138,13 @@ def test_a_value_on_a_line_of_its_own_belongs_to_the_object_before() -> None:
     assert found.objects[-1][1][-1] == "00456.789"
 
 
+def test_a_value_on_a_line_of_its_own_before_every_object_belongs_to_none() -> None:
+    raw = telegram("TST5", "(00456.789)", "0-1:24.2.1(240115100000W)(00123.456*m3)", "0-1:24.1.0(003)")
+
+    for sent in (raw, raw.replace(b"\r\n\r\n", b"\r\n", 1)):
+        says(decoder().decode(frame(sent), None), "1:gas=123.456m3@2024-01-15T10:00:00+01:00")
+
+
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
@@ -285,6 +292,15 @@ def test_in_lithuania_the_same_codes_are_mean_currents_and_no_limits() -> None:
         ]
 
 
+@pytest.mark.parametrize(("country", "key"), [("HU", "reactive_export_total"), ("AT", "reactive_export_tariff_1")])
+def test_only_in_hungary_a_first_tariff_alone_is_the_total(country: str, key: str) -> None:
+    ident, equipment = {"HU": ("HLY5TEST", "0-0:42.0.0(HLY1)"), "AT": ("EST5TEST", "0-0:96.1.0(31)")}[country]
+    lines = (equipment, "1-0:1.8.0(2*kWh)", "1-0:1.8.1(2*kWh)", "1-0:4.8.1(3*kvarh)")
+    found = decode(*lines, ident=ident, country=country)
+    assert found.profile.name == country.lower()
+    says(found, f"{key}=3kvarh")
+
+
 def test_a_limit_of_one_phase_is_told_by_the_others() -> None:
     says(
         decode("1-0:31.4.0(032*A)", "1-0:71.4.0(025*A)"), "fuse_threshold_l1=32A fuse_threshold_l3=25A !fuse_threshold"
@@ -379,14 +395,15 @@ def test_computed_from_one_telegram(lines: list[str], rows: str) -> None:
             assert reading.channel is None
 
 
-def test_a_tariff_that_is_missing_once_leaves_no_smaller_sum() -> None:
+@pytest.mark.parametrize("other", ["OTH5", "ZZZ5"])
+def test_a_tariff_that_is_missing_once_leaves_no_smaller_sum_unless_it_is_another_meter(other: str) -> None:
     reader = decoder()
     both = telegram("TST5", *TARIFFS, "1-0:1.8.3(4*kWh)")
     says(reader.decode(frame(both), None), "import_total=7.000kWh")
 
     says(reader.decode(frame(telegram("TST5", *TARIFFS)), None), "!import_total")
     says(reader.decode(frame(both), None), "import_total=7.000kWh")
-    says(reader.decode(frame(telegram("OTH5", *TARIFFS)), None), "import_total=3.000kWh")
+    says(reader.decode(frame(telegram(other, *TARIFFS)), None), "import_total=3.000kWh")
 
 
 def test_a_total_that_is_missing_once_is_not_made_up() -> None:

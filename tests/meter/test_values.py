@@ -75,6 +75,7 @@ def test_there_is_no_zero_below_zero() -> None:
         ("088*C", "88", "°C"),
         ("01234*m³", "1234", "m3"),
         ("5*xyz", "5", "xyz"),
+        ("5*kilowatt", "5", "kilowatt"),
         ("5*", "5", None),
         (" 12.0 * kWh ", "12.0", "kWh"),
         ("+000.8*A", "0.8", "A"),
@@ -86,7 +87,10 @@ def test_a_number_and_its_unit(sent: str, value: str, unit: str | None) -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    ["", "ON", "07D0", "1A2B", "12kFoo", "*kWh", "088*C&082*C", "1*kilowatthour", "261121120000W", "260721120000S"],
+    [
+        *("", "ON", "07D0", "1A2B", "12kFoo", "*kWh", "088*C&082*C", "1*kilowatts", "1*kilowatthour"),
+        *("261121120000W", "260721120000S"),
+    ],
 )
 def test_no_number_with_unit(sent: str) -> None:
     assert number_with_unit(sent)[0] is None
@@ -212,6 +216,7 @@ def test_a_stamp(sent: str, expected: str) -> None:
         "2401011200xxW",
         "24010112xx00W",
         "240101120000X",
+        "240101120000W1",
         "24-13-01 00:00:00",
         "1140732101053",
         "000000000000",

@@ -98,7 +98,6 @@ class Controller:
         if self._here.units != before:
             # The choice goes by the places in rank, and what it has added up is another load's now.
             self._here.regret.reset()
-        self._weigh()
 
     def step(self, sample: Sample) -> list[Command]:
         """Return what is to be switched now that this telegram has come."""
@@ -274,14 +273,8 @@ class Controller:
         here = self._here
         here.units = sorted(self._units.values(), key=lambda unit: unit.settings.rank)
         self._least_first = here.units[::-1]
-        count = len(here.units)
-        self._powers = [0.0] * count
-        self._thetas = [0.0] * count
-        # What the sun must leave for each load so that it does not wait for more.
-        self._enough = [inf] * count
-        # What the choice between sets was arranged with; None: it has to be arranged anew.
-        self._prices: tuple[float | None, float | None] | None = None
-        self._arranged: tuple[list[float], int, int] | None = None
+        self._powers = [0.0] * len(here.units)
+        self._weigh()
 
     def _start(self, now: float, at: float) -> float:
         """Begin to count the time."""
@@ -314,7 +307,8 @@ class Controller:
         sample = self._here.sample
         self._prices = sample.price_buy, sample.price_sell
         self._thetas = [theta(unit.settings, sample) for unit in self._here.units]
-        self._arranged = None
+        # What it was arranged with; None: it has to be arranged anew.
+        self._arranged: tuple[list[float], int, int] | None = None
         self._compare()
 
     def _compare(self) -> None:
@@ -381,6 +375,7 @@ class Controller:
                 self._powers[n], self._thetas[n], weight, load.off_share, load.start_cost_wh, load.stop_cost_wh
             )
             shares.append(share)
+        # What the sun must leave for each load so that it does not wait for more.
         self._enough = [share.power_w * max(share.theta, share.gate) for share in shares]
         here.regret.arrange(shares, current, fixed)
         self._arranged = list(self._powers), current, fixed

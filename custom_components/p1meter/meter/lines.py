@@ -222,8 +222,6 @@ def take_apart(lines: Sequence[str]) -> list[Object]:
             if groups:
                 objects.append((found, groups))
                 continue
-        if line[:1] == "!":
-            break
         for one, more in _several(line):
             if one is not None:
                 objects.append((one, more))
