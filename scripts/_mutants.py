@@ -65,6 +65,11 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "meter/frames.py",
         "if not following.startswith(ETX) and not BLOCK_START.search(buffer, -1, size):",
     ): "what is searched from before the first byte is searched from there",
+    ("meter/frames.py", "until = limit if mark <= 0 else mark + 1"): "the first byte is the ident's slash",
+    (
+        "meter/frames.py",
+        "self._searched = max(self._searched, limit - 2)",
+    ): "a byte more than is needed is searched again",
     ("meter/frames.py", "return cut > 1"): "no start stands one byte behind another",
     ("meter/frames.py", "return cut != 0"): "it is never less than nothing",
     ("meter/verdict.py", "_SLASHES_IN_IDENT = 3"): "no meter's ident has so many",

@@ -307,7 +307,7 @@ class FrameFinder:
         """In a P1 telegram, or a block whose STX was damaged: look for its end."""
         buffer = self._buffer
         # Of much that comes at once, the rest would otherwise be searched for each telegram in it.
-        limit = min(len(buffer), TELEGRAM_LIMIT + _REACH + 1)
+        limit = min(len(buffer), TELEGRAM_LIMIT + _REACH)
         while True:
             mark = buffer.find(b"\n!", self._searched, limit)
             until = limit if mark < 0 else mark + 1
