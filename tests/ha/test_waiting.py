@@ -39,7 +39,7 @@ def influxdb_sink(hass: HomeAssistant, port: int) -> Sink:
 async def test_a_telegram_that_waits_takes_no_more_than_its_words(
     hass: HomeAssistant, make: Callable[[HomeAssistant, int], Sink], most: int
 ) -> None:
-    """In octets, of the objects that it is read into it would be 10,600 and 1,900."""
+    """In octets; as the objects that were read of it, it took 10,600 and 1,900."""
     sink = make(hass, await free_port())
     await sink.async_start()
     # What is made once: plans, forms, words.
