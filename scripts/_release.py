@@ -5,6 +5,7 @@ Nothing is built: HACS and the Marketplace take the folder custom_components/p1m
 
 import json
 from pathlib import Path
+import re
 import sys
 import tomllib
 
@@ -22,9 +23,10 @@ def notes(tag: str, root: Path = ROOT) -> str:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     if (tag, manifest, project) != (f"v{version}", version, version):
         raise ValueError(f"The tag is {tag}, the manifest says {manifest}, pyproject.toml {project}")
-    _, found, rest = (root / "CHANGELOG.md").read_text("utf-8").partition(f"\n## {version}")
-    told = rest.partition("\n## ")[0].partition("\n")[2].strip()
-    if not (found and told):
+    # The first word of each title is a version; a date may follow.
+    _, *parts = re.split(r"^## (\S+).*", (root / "CHANGELOG.md").read_text("utf-8"), flags=re.MULTILINE)
+    told = dict(zip(parts[::2], parts[1::2], strict=True)).get(version, "").strip()
+    if not told:
         raise ValueError(f"CHANGELOG.md says nothing under ## {version}")
     return told
 

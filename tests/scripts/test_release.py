@@ -40,6 +40,13 @@ def test_a_version_of_which_nothing_is_told_is_refused(project: Path) -> None:
         RELEASE.notes("v1.2.0", project)
 
 
+def test_what_a_beta_brought_is_not_told_of_the_release(project: Path) -> None:
+    (project / "CHANGELOG.md").write_text("# Changes\n\n## 1.2.0b1\n\n- Half of it.\n")
+
+    with pytest.raises(ValueError, match="says nothing"):
+        RELEASE.notes("v1.2.0", project)
+
+
 def test_the_version_that_we_are_at_can_be_released() -> None:
     version = json.loads((RELEASE.ROOT / "custom_components/p1meter/manifest.json").read_text("utf-8"))["version"]
 
