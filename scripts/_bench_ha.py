@@ -174,11 +174,6 @@ async def windows(homes: Mapping[str, Home], seconds: float, meter: Meter) -> tu
     return used, [after[1] - before[1] for before, after in pairwise(marks)]
 
 
-def table(result: Result) -> str:
-    """Write the result for people."""
-    return result["page"]
-
-
 def tables(result: Result) -> str:
     """Write what was found as Markdown."""
     head = [

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 import json
 import math
-import os
 from pathlib import Path
 import signal
 import socket
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 from _bench_home import SETTLES_S, SYSTEM, Home, Meter, say
 from _bench_page import Goal, goal, grid, machine, sheet
 from _servers import make as make_servers
+from _setup import setup
 from paho.mqtt.client import Client as MqttClient, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -56,7 +56,7 @@ RULES: Final[Mapping[str, Json]] = {
 GOALS_MS: Final = {"load": 10, "state": 20}
 WORDS: Final = {"state": "state of the net power", "mqtt": "message from Mosquitto", "load": "service of a load called"}
 # Where `_servers` makes it.
-MOSQUITTO: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "p1meter/mosquitto/mosquitto"
+MOSQUITTO: Final[Path] = setup.CACHE / "mosquitto/mosquitto"
 
 
 class Figures(TypedDict):
@@ -267,11 +267,6 @@ def figures(delays_s: list[float]) -> Figures:
     ordered = sorted(delays_s)
     at = {share: ordered[math.ceil(share / 100 * len(ordered)) - 1] * 1_000 for share in (50, 99, 100)}
     return {"count": len(ordered), "p50": round(at[50], 2), "p99": round(at[99], 2), "most": round(at[100], 2)}
-
-
-def table(result: Result) -> str:
-    """Write the result for people."""
-    return result["page"]
 
 
 def tables(result: Result) -> str:

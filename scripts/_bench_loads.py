@@ -81,11 +81,6 @@ def run(findings: Findings, i: int) -> dict[str, Any]:
     }
 
 
-def table(result: Result) -> str:
-    """Write the result for people."""
-    return result["page"]
-
-
 def tables(findings: Findings) -> str:
     """Write what was found as Markdown."""
     seeds = f"{findings.seeds[0]} to {findings.seeds[-1]}" if len(findings.seeds) > 1 else str(findings.seeds[0])

@@ -152,11 +152,6 @@ async def weigh(home: Home) -> Held:
     return Held(round(weighed["bytes"] / MIB, 2), weighed["blocks"])
 
 
-def table(result: Result) -> str:
-    """Write the result for people."""
-    return result["page"]
-
-
 def tables(result: Result) -> str:
     """Write what was found as Markdown."""
     rows = [

@@ -287,11 +287,6 @@ def goals(meters: dict[str, Found]) -> list[Goal]:
     ]
 
 
-def table(result: Result) -> str:
-    """Write the result for people."""
-    return result["page"]
-
-
 def page(meters: dict[str, Found], wanted: list[Goal], rival: str) -> str:
     """Write what was found as Markdown."""
     rows_of_meters = []

@@ -49,7 +49,6 @@ DAYS: Final = (
     ("frost", 309),
     ("frost", 310),
 )
-BROKEN: Final = frozenset({"broken", "ragged"})
 LABELS: Final = {
     "clear": "clear",
     "broken": "broken clouds",
@@ -330,11 +329,6 @@ def goals(scores: Mapping[str, Mapping[str, Score]]) -> list[Goal]:
             met=max(broken.values()) <= 1 / 7,
         ),
     ]
-
-
-def table(result: Result) -> str:
-    """Write the result for people."""
-    return result["page"]
 
 
 def tables(scores: Mapping[str, Mapping[str, Score]], found_goals: list[Goal]) -> str:

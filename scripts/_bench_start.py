@@ -158,11 +158,6 @@ async def imports(domain: str) -> list[float]:
     return [float(line) for line in printed.split()]
 
 
-def table(result: Result) -> str:
-    """Write the result for people."""
-    return result["page"]
-
-
 def tables(result: Result) -> str:
     """Write what was found as Markdown."""
     rows = [

@@ -31,7 +31,7 @@ NAMES: Final = (*TARGETS, TIME)
 
 _PROCESS: Final = Path(__file__).with_name("_fuzz_process.py")
 _SEEDS: Final = 40
-_DONE: Final = re.compile(r"#(\d+)\s+(?:DONE|pulse)\s+cov: (\d+) .*?corp: (\d+)/.*?rss: (\d+)Mb")
+_DONE: Final = re.compile(r"#(\d+)\s+(?:DONE|pulse)\s.*?rss: (\d+)Mb")
 
 
 class Result(TypedDict):
@@ -40,7 +40,6 @@ class Result(TypedDict):
     runs: int
     seconds: float
     engine: str
-    corpus: int
     memory_mb: int
     covered: float
     found: str
@@ -109,8 +108,8 @@ def _finish(name: str, status: int, seconds: float, engine: str) -> bool:
     """Keep what became of a target; return whether something was found."""
     folder = FOLDER / name
     log = (folder / "log").read_text("utf-8", "replace")
-    told = [[int(number) for number in line] for line in _DONE.findall(log)] or [[0, 0, 0, 0]]
-    runs, _, corpus, memory = told[-1]
+    told = [[int(number) for number in line] for line in _DONE.findall(log)] or [[0, 0]]
+    runs, memory = told[-1]
     finding = ""
     if status:
         finding = next(
@@ -128,7 +127,6 @@ def _finish(name: str, status: int, seconds: float, engine: str) -> bool:
         "runs": runs,
         "seconds": round(seconds),
         "engine": engine,
-        "corpus": corpus,
         "memory_mb": memory,
         "covered": float(covered or 0),
         "found": finding,

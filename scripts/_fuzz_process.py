@@ -65,7 +65,7 @@ def _with_hypothesis(name: str, runs: int, seed: int) -> None:
         hypothesis.seed(seed)(settings(hypothesis.given(made_up)(run)))()
     finally:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        print(f"#{done} DONE cov: 0 corp: 0/ rss: {memory}Mb", flush=True)
+        print(f"#{done} DONE rss: {memory}Mb", flush=True)
 
 
 def _cover(name: str) -> None:

@@ -186,14 +186,9 @@ def printable(text: str) -> str:
 
 
 def _translated_names() -> dict[str, str]:
-    if not NAMES.exists():
-        return {}
-    platforms = json.loads(NAMES.read_text("utf-8")).get("entity", {})
+    platforms = json.loads(NAMES.read_text("utf-8"))["entity"]
     return {
-        key: entity["name"]
-        for platform in ("binary_sensor", "sensor")
-        for key, entity in platforms.get(platform, {}).items()
-        if "name" in entity
+        key: entity["name"] for platform in ("binary_sensor", "sensor") for key, entity in platforms[platform].items()
     }
 
 
