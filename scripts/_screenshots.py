@@ -286,7 +286,7 @@ async def _shared(walk: Walk, house: HomeAssistant, home: Path) -> None:
     meter = SimulatedMeter("nl5")
     meter.system = replace(_numbered(meter.system, "5"), ident=_SHARED_IDENT)
     async with meter.on_pty(home / "shared") as cable:
-        await add_dsmr(client, str(cable.link), "5")
+        await add_dsmr(client, str(cable.link))
         total = await _until_read(client)
         await add_to_dashboard(client, total)
         state = float((await client.states())[total]["state"])

@@ -11,10 +11,7 @@ if TYPE_CHECKING:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-    call: pytest.CallInfo[None],  # noqa: ARG001 (pytest passes arguments by name)
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip that does not name a missing need into a failure: a skipped test is a promise not kept."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail"):

@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 
 MINUTE, HOUR = 60, 3_600
 # A meter that talks every ten seconds is silent after 35 s, and read again within a telegram or two.
-SILENT = BACK = MINUTE
+BACK = MINUTE
 FLOOD = 4_096  # bytes, as much as the kernel keeps of a serial port
 RUSH = 3_000  # telegrams
 RELOADS = 50

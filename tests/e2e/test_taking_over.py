@@ -53,7 +53,7 @@ async def test_what_dsmr_began_goes_on(home_assistant: HomeAssistant, tmp_path: 
     meter = SimulatedMeter("nl5")
     async with meter.on_pty(tmp_path / "meter") as cable:
         port = str(cable.link)
-        rival = await add_dsmr(client, port, "5")
+        rival = await add_dsmr(client, port)
         await client.command("energy/save_prefs", energy_sources=SOURCES)
         await client.until("dsmr shows the meter", lambda states: shows(states, LOW, NORMAL, POWER), 60)
         registered = await registry(client)

@@ -37,13 +37,13 @@ async def add_meter(client: Client, port: str, keys: Json | None = None) -> Adde
     return Added(result["result"]["entry_id"], result["title"])
 
 
-async def add_dsmr(client: Client, port: str, version: str) -> str:
-    """Add core's `dsmr` on `port`, for a meter of this version (`5`, `5B`); return the id of its entry.
+async def add_dsmr(client: Client, port: str) -> str:
+    """Add core's `dsmr` on `port`, for a DSMR 5 meter; return the id of its entry.
 
     Raises InstanceError with what a dialog said.
     """
     form = await client.post(_FLOWS, {"handler": "dsmr"})
-    added = await client.post(f"{_FLOWS}/{form['flow_id']}", {"port": port, "dsmr_version": version})
+    added = await client.post(f"{_FLOWS}/{form['flow_id']}", {"port": port, "dsmr_version": "5"})
     if added["type"] != "create_entry":
         raise InstanceError(f"dsmr could not be added on {port}: {_why(added)}")
     entry_id = str(added["result"]["entry_id"])

@@ -25,7 +25,7 @@ _UNIT_CLASSES = {"kWh": "energy", "Wh": "energy", "m³": "volume"}
 _PER_KILOWATT_HOUR = {"Wh": 1000}
 
 
-async def write_history(client: Client, shown: Collection[Entity], household: Household, days: int = DAYS) -> None:
+async def write_history(client: Client, shown: Collection[Entity], household: Household) -> None:
     """Fill each full hour of the last days with what the household's meters counted in it; may be done again.
 
     Hours that the recorder has are left alone: what was lived through, loads and all, is what the meter counted.
@@ -34,9 +34,9 @@ async def write_history(client: Client, shown: Collection[Entity], household: Ho
     the days begin with stands at the beginning of time.
     """
     now = household.now
-    past = [(hour, _totals(readings)) for hour, readings in household.history(days)]
+    past = [(hour, _totals(readings)) for hour, readings in household.history(DAYS)]
     totals = {entity.entity_id: entity for entity in shown if entity.what in past[-1][1]}
-    zeros, had = await _zeros(client, totals, now - timedelta(days=days))
+    zeros, had = await _zeros(client, totals, now - timedelta(days=DAYS))
     oldest = (past[0][0] - timedelta(hours=1)).timestamp()
     for entity_id, entity in totals.items():
         rows = []

@@ -23,13 +23,13 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv-ha"
 PYTHON = ENVIRONMENT / "bin" / "python"
 HOST = "127.0.0.1"
-# Not `default_config`: it ends in "Setup failed" on a machine where one of its programs is missing.
 # The form in which a socket, or a contactor with an integration of its own, is there: it is what it was told to be.
 SWITCH = """
       - name: {name}
         unique_id: {name}
         turn_on: []
         turn_off: []"""
+# Not `default_config`: it ends in "Setup failed" on a machine where one of its programs is missing.
 INTEGRATIONS = ("config", "energy", "frontend", "history", "logbook", "recorder", "usb")
 LOGGER = """
 logger:

@@ -29,6 +29,7 @@ class Fault(StrEnum):
 _UNSEEN_WITHOUT_CHECKSUM = {Fault.CRC, Fault.LOST}
 _ENCRYPTED = b"\xdb\x08"
 _ENCRYPTED_HEAD = 13  # up to its length
+_LONGEST_PIECE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +118,11 @@ def damaged(telegrams: Iterable[bytes], seed: int = 1, *, share: float = 0.2) ->
         yield delivery.data, delivery.good
 
 
-def chunks(data: bytes, seed: int = 1, *, longest: int = 300) -> Iterator[bytes]:
+def chunks(data: bytes, seed: int = 1) -> Iterator[bytes]:
     """Cut a stream at odd places, so that telegrams come in pieces and glued together."""
     rng = Random(f"{seed}/chunks")
     start = 0
     while start < len(data):
-        end = start + rng.randint(1, longest)
+        end = start + rng.randint(1, _LONGEST_PIECE)
         yield data[start:end]
         start = end

@@ -190,9 +190,9 @@ class SimulatedMeter:
         """Talk again."""
         self._silent = False
 
-    def faults(self, faults: Iterable[Fault] = Fault, *, share: float = 0.2, seed: int = 1) -> None:
-        """From now on spoil a share of the telegrams, and deliver all in odd pieces; a share of 0 ends it."""
-        self.damage = Damage(seed, share=share, faults=faults) if share else None
+    def faults(self, faults: Iterable[Fault] = Fault, *, share: float) -> None:
+        """From now on spoil a share of the telegrams, and deliver all in odd pieces."""
+        self.damage = Damage(share=share, faults=faults)
 
     @asynccontextmanager
     async def _talking(self, lines: list[Callable[[bytes], None]]) -> AsyncGenerator[None]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAK = b"\x15"
 BITS = 10
+PUSHES_EVERY = 2.0  # seconds between two telegrams in mode D
 SPEEDS = {
     termios.B300: 300,
     termios.B600: 600,
@@ -83,7 +84,6 @@ class Habits:
     padding: bytes = b""  # before "/" and STX
     ignores_rate: bool = False
     hdlc: bool = False  # it answers an acknowledgement in HDLC
-    breaks_off: bool = False  # after the identification
     deaf_to: int = 0  # sign-ons that it does not hear
     refuses: int = 0  # sign-ons that it answers with NAK
     cut: int = 0  # blocks without what follows the "!" line
@@ -102,9 +102,7 @@ class Heard:
 class OpticalMeter:
     """The meter, its head and the port; `path` becomes a link to that."""
 
-    def __init__(
-        self, path: Path, habits: Habits, *, pace: float = 1.0, lenience: float = 0.0, interval: float = 2.0
-    ) -> None:
+    def __init__(self, path: Path, habits: Habits, *, pace: float = 1.0, lenience: float = 0.0) -> None:
         """Make the port.
 
         Args:
@@ -113,7 +111,6 @@ class OpticalMeter:
             pace: every time is multiplied by it.
             lenience: seconds of real time that it waits for the port to have its speed before it sends data, so that a
                 fast life on a slow machine is no fault of who asks.
-            interval: seconds between two telegrams in mode D.
         """
         self.port = str(path)
         self._link = path
@@ -121,7 +118,6 @@ class OpticalMeter:
         self.heard = Heard()
         self._pace = pace
         self._lenience = lenience
-        self._interval = interval
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
@@ -219,7 +215,7 @@ class OpticalMeter:
         self._baud = 2400
         while True:
             await self._send(f"/{self.habits.ident}\r\n\r\n{self.habits.lines}".encode("ascii"))
-            await asyncio.sleep(self._interval * self._pace)
+            await asyncio.sleep(PUSHES_EVERY * self._pace)
 
     def _is_asked(self, message: bytes) -> bool:
         habits = self.habits
@@ -244,8 +240,6 @@ class OpticalMeter:
             await self._send(NAK)
             return b""
         await self._send(habits.padding + f"/{habits.ident}\r\n".encode("ascii"))
-        if habits.breaks_off:
-            return b""
         await self._agree()
         await self._reaction()
         await self._until_port_follows()

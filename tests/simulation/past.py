@@ -19,7 +19,7 @@ _CHOSEN = ("0-0:1.0.0", "1-0:1.8.", "1-0:2.8.", "0-0:96.14.0", "1-0:1.7.0", "1-0
 
 
 def past(start: datetime, end: datetime, *, interval: int, system: str = "nl5") -> Iterator[tuple[bytes, bytes]]:
-    """Make an SML3 line (seed feature A21) and a RAW entry (A26) of every telegram that is `interval` seconds apart.
+    """Make an SML3 line and a RAW entry (docs/journal.md) of every telegram that is `interval` seconds apart.
 
     The first is at `start`, the last not later than `end`.
     """

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from enum import Enum
 import json
-from time import thread_time
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from .house import Trace
 
 _LONG_AGO: Final = -100_000
-_TIMED_EVERY: Final = 16  # the clock itself takes its time
 _IDS: Final = tuple(load.name for load in APPLIANCES)
 
 
@@ -126,7 +124,6 @@ class Loop:
         self.switched: list[Switched] = []
         self.dead: set[int] = set()
         self.steps = 0
-        self._law_s = 0.0
         self.watch: Callable[[Loop], None] | None = None
 
     def run(self, seconds: int | None = None, telegrams: Telegrams = Telegrams.LIVE) -> None:
@@ -164,11 +161,6 @@ class Loop:
         self.controller = Controller(self._loads, site, json.loads(kept))
 
     @property
-    def step_us(self) -> float:
-        """Processor time of one step of the law, µs."""
-        return self._law_s * _TIMED_EVERY / self.steps * 1e6
-
-    @property
     def drawn(self) -> NDArray[np.float64]:
         """What each load drew until now, W, by load and second."""
         seconds = [second for second, _ in self._drawn]
@@ -196,12 +188,7 @@ class Loop:
         else:
             sample = self._meter.read(second - DELAY_S, now, self._inputs)
         self._sample = sample
-        if self.steps % _TIMED_EVERY:
-            commands = self.controller.step(sample)
-        else:
-            begin = thread_time()
-            commands = self.controller.step(sample)
-            self._law_s += thread_time() - begin
+        commands = self.controller.step(sample)
         self.steps += 1
         self._last = second
         if commands:

@@ -77,18 +77,17 @@ SETUPS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What the law did: its score, the commands it gave too early, and the processor time of a step, µs."""
+    """What the law did: its score, and the commands it gave too early."""
 
     score: Score
     too_early: int
-    step_us: float
 
 
 def play(trace: Trace, setup: Setup, seed: int) -> Played:
     """Let the law live through the days."""
     loop = Loop(trace, setup.loads, setup.site, seed=seed)
     loop.run()
-    return Played(scored(loop, trace), too_early(loop.switched, setup.loads), loop.step_us)
+    return Played(scored(loop, trace), too_early(loop.switched, setup.loads))
 
 
 def scored(loop: Loop, trace: Trace) -> Score:

@@ -11,7 +11,7 @@ from . import audit
 from .closed_loop import Loop, Telegrams
 from .house import trace
 from .metering import START, ZONE
-from .suite_a import SETUPS, scored
+from .suite_a import EAGER, SETUPS, scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .suite_a import Setup
 
 DAYS: Final = 2
-_SETUP: Final[Setup] = SETUPS["law, start cost 5 Wh (eager)"]
+_SETUP: Final[Setup] = SETUPS[EAGER]
 _STALE_S: Final = round(_SETUP.site.stale_s)
 _BOILER: Final = 0
 
