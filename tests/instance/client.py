@@ -111,6 +111,8 @@ class Client:
         try:
             message = await asyncio.wait_for(future, ANSWER_SECONDS)
         except TimeoutError:
+            # An answer that comes after all would end the reader: nobody waits for it any more.
+            self._answers.pop(number, None)
             raise InstanceError(f"{name}: no answer in {ANSWER_SECONDS} s") from None
         if not message.get("success", True):
             raise InstanceError(f"{name}: {message['error']['message']}")
