@@ -51,6 +51,8 @@ _FIRST_TELEGRAM_TIMEOUT: Final = 30
 _OPEN_TIMEOUT: Final = 10
 # After the reader failed for a reason nobody thought of (s).
 _RESTART_PAUSE: Final = 60
+# Whether the meter is silent is looked at so often, if not sooner (s).
+_LOOK_AGAIN: Final = 10.0
 # How often a port that is gone is looked for elsewhere (s).
 _SEARCH_PAUSE: Final = 30
 _REFUSALS_KEPT: Final = 10
@@ -561,12 +563,13 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
 
     @callback
     def _watch_silence(self) -> None:
-        deadline = self._heard + self.silent_after
-        # Moving it with every telegram would cost more than a look now and then.
-        if self._silence_timer is None or self._silence_timer.when() > deadline:
-            if self._silence_timer is not None:
-                self._silence_timer.cancel()
-            self._silence_timer = self.hass.loop.call_at(deadline, self._look_for_silence)
+        # Moving it with every telegram would cost more than a look now and then; the limit falls when a meter turns out
+        # to be faster than was thought.
+        if self._silence_timer is not None:
+            return
+        loop = self.hass.loop
+        deadline = min(self._heard + self.silent_after, loop.time() + _LOOK_AGAIN)
+        self._silence_timer = loop.call_at(deadline, self._look_for_silence)
 
     @callback
     def _look_for_silence(self) -> None:

@@ -55,6 +55,9 @@ class DemandMeter:
         self._start: Decimal | None = None
         self._last_at = 0.0
         self._last = Decimal(0)
+        # A line that is as it was gives the very same number: then nothing is to be worked out.
+        self._sent: Decimal | None = None
+        self._demand: Decimal | None = None
 
     def feed(self, import_total: Decimal, unit: str | None, at: datetime) -> Decimal | None:
         """Return the running demand in kW; None until a window's start was seen.
@@ -67,17 +70,21 @@ class DemandMeter:
             unit: of it: Wh, kWh, MWh, GWh, or None for kWh.
             at: when, aware: by the meter's clock, which decides when a window starts, or the best that is known.
         """
-        total = import_total * _KILOWATT_HOURS[unit]
         now = at.timestamp()
         number = int(now // self._window)
+        if import_total is self._sent and number == self._number and now >= self._last_at:
+            self._last_at = now
+            return self._demand
+        total = import_total * _KILOWATT_HOURS[unit]
         if self._number is None or now < self._last_at or total < self._last:
             self._start = None
         elif number != self._number:
             self._start = self._at_start(number, now, total)
-        self._number, self._last_at, self._last = number, now, total
-        if self._start is None:
-            return None
-        return ((total - self._start) * self._per_hour).quantize(_WATT, ROUND_HALF_UP)
+        self._number, self._last_at, self._last, self._sent = number, now, total, import_total
+        start = self._start
+        demand = None if start is None else ((total - start) * self._per_hour).quantize(_WATT, ROUND_HALF_UP)
+        self._demand = demand
+        return demand
 
     def _at_start(self, number: int, now: float, total: Decimal) -> Decimal | None:
         """Return what the register was when this window started, as if the power was steady over it."""

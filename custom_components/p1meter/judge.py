@@ -6,7 +6,7 @@ Pure: no clock of its own, nothing of Home Assistant.
 from dataclasses import replace
 from decimal import Decimal
 from itertools import compress
-from operator import is_not
+from operator import is_, is_not
 from typing import TYPE_CHECKING, NamedTuple
 
 from .memory import Heard, Memory, Slot, slot_id
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # A different equipment id counts after so many telegrams in a row: one may have been damaged on its way.
 _STRANGER_TELEGRAMS = 3
+_NOBODY = (object(),) * 4
 
 
 class Verdict(NamedTuple):
@@ -80,6 +81,9 @@ class Judge:
         self._suspect: str | None = None
         self._suspicions = 0
         self._was_ours = False
+        # Whose the telegram before was, if the same would be found again: what tells it, and the roles.
+        self._who: tuple[object, ...] = _NOBODY
+        self._known_roles: Mapping[int, str] = {}
         # The telegram before: what was in it, in which order, and what became of it.
         self._layout: tuple[bool, Mapping[int, str], list[str]] | None = None
         self._readings: list[Reading] = []
@@ -106,12 +110,13 @@ class Judge:
         memory = self._memory
         joints = len(memory.joints)
         heard = Heard(wall, captured(telegram.time) or wall)
-        ours, learned = self._recognise(telegram)
-        if ours and (memory.ident, memory.profile) != (telegram.ident, telegram.profile):
-            memory.ident, memory.profile = telegram.ident, telegram.profile
-            learned = True
-        roles = self._roles.assign(telegram.mbus.values(), wall, adopt=ours)
-        learned |= self._remember_ids(wall)
+        who = (telegram.readings.get("equipment_id"), telegram.ident, telegram.profile, telegram.mbus)
+        ours, learned, roles = True, False, self._known_roles
+        # Nearly every telegram is of whom the one before was: the very same objects say so.
+        if not all(map(is_, who, self._who, strict=True)):
+            ours, learned, roles = self._look_who(telegram, wall)
+            self._who = who if ours and not learned and self._roles.is_settled else _NOBODY
+            self._known_roles = roles
         keys = [*telegram.readings, *telegram.unknown]
         readings = [*telegram.readings.values(), *telegram.unknown.values()]
         new: list[Slot] = []
@@ -183,6 +188,17 @@ class Judge:
         self._memory.ids[ELECTRICITY] = self.stranger
         self._join(ELECTRICITY, wall)
         self.stranger = self._suspect = None
+        self._who = _NOBODY
+
+    def _look_who(self, telegram: Telegram, wall: datetime) -> tuple[bool, bool, Mapping[int, str]]:
+        """Return whether it is our electricity meter, whether that is worth keeping, and the role of each channel."""
+        memory = self._memory
+        ours, learned = self._recognise(telegram)
+        if ours and (memory.ident, memory.profile) != (telegram.ident, telegram.profile):
+            memory.ident, memory.profile = telegram.ident, telegram.profile
+            learned = True
+        roles = self._roles.assign(telegram.mbus.values(), wall, adopt=ours)
+        return ours, self._remember_ids(wall) or learned, roles
 
     def _recognise(self, telegram: Telegram) -> tuple[bool, bool]:
         """Return whether the electricity meter is the one we know, and whether its id is news."""

@@ -47,13 +47,15 @@ class KeyWatch:
         self._since = self._last = 0.0
         self._asked: float | None = None
 
-    def opened(self) -> None:
-        """A telegram was read."""
+    def opened(self) -> bool:
+        """A telegram was read; return whether that is to be remembered."""
         self.failures = 0
-        if not self.record.worked or self.record.wrong:
-            self.record = self.record._replace(worked=True, wrong=False)
-            # Should it be wrong again, that is news.
-            self._asked = None
+        if self.record.worked and not self.record.wrong:
+            return False
+        self.record = self.record._replace(worked=True, wrong=False)
+        # Should it be wrong again, that is news.
+        self._asked = None
+        return True
 
     def failed(self, now: float) -> None:
         """A whole frame did not open; `now` in seconds of any clock that only goes forward."""

@@ -170,7 +170,7 @@ class _Rules:
             "power": _Rule(unit="W", step=numbers.power_step, share=0.1),
             "reactive_power": wavering("var", phases, 0.1),
             "apparent_power": wavering("VA", phases, 0.1),
-            # At 230 V. A phase that is overloaded is seen at once.
+            # At 230 V. What loads a phase much more is seen at once.
             "current": wavering("A", phases / 230, 0.1, 5.0, 0.2),
             "voltage": wavering("V", numbers.voltage_noise, step=1.0, share=0.02),
             "frequency": wavering("Hz", 0.05, step=0.1),

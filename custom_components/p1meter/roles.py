@@ -81,6 +81,11 @@ class Roles:
             self._settled = asked if is_still else None
         return self._roles
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the same meters would be given the same roles again, whenever they are asked for."""
+        return self._settled is not None
+
     def _watch(self, device: MBusDevice, wall: datetime) -> bool:
         """Note what a meter captured; return whether it did, or may have: without stamps the time tells."""
         key = (device.role, device.equipment_id)

@@ -83,10 +83,12 @@ class Watch:
     @callback
     def opened(self) -> None:
         """A telegram came."""
-        self._unsupported = 0
-        self._issues.hide(ISSUE_ENCRYPTION_UNSUPPORTED)
+        if self._unsupported:
+            self._unsupported = 0
+            self._issues.hide(ISSUE_ENCRYPTION_UNSUPPORTED)
         was_wrong = self.key.record.wrong
-        self.key.opened()
+        if not self.key.opened():
+            return
         self._remember_key()
         if was_wrong:
             for flow in list(self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):

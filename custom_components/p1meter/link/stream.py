@@ -276,7 +276,7 @@ class Stream:
 
     def _hand_out(self, items: list[Telegram | Rejected]) -> bool:
         """Pass on what one read yielded; return whether a telegram was in it."""
-        if telegrams := sum(isinstance(item, Telegram) for item in items):
+        if telegrams := sum([isinstance(item, Telegram) for item in items]):
             now = asyncio.get_running_loop().time()
             if self._last_telegram is not None:
                 # Several at once were held up somewhere and share the gap.
