@@ -838,6 +838,15 @@ def test_brackets_in_the_wrong_places(lines: tuple[str, ...], monkeypatch: pytes
     same(one, from_the_beginning(decoder(), frame(raw)))
 
 
+@pytest.mark.parametrize("line", ["1-0:32.7.0(230.0*V)x)", "1-0:32.7.0(2(30.0*V)"])
+def test_what_has_a_bracket_too_many_is_no_value(line: str) -> None:
+    # IEC 62056-21 §6.2: neither bracket can stand within a value.
+    one = decoder().decode(frame(telegram("TST5", "1-0:1.8.0(1*kWh)", line)), None)
+
+    assert [str(obis) for obis, _ in one.objects] == ["1-0:1.8.0"]
+    assert "voltage_l1" not in one.readings
+
+
 def test_a_second_telegram_is_not_read_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = decoder()
     lines = [*HEAD, *TARIFFS, "1-0:1.7.0(00.500*kW)", "0-1:24.1.0(003)", "0-1:24.2.1(240701110000S)(00001.400*m3)"]
