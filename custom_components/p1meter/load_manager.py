@@ -199,8 +199,10 @@ class LoadManager:
         """Nobody decides any more: as if the meter were silent."""
         self._timer = None
         for load, config in self.configs.items():
-            if not (config.settings.run_when_blind and self.controller.view(load).override):
-                self._outputs[load].set(config.settings.safe_on)
+            hand = self.controller.view(load).override
+            if not (config.settings.run_when_blind and hand):
+                # What a person has switched off stays off.
+                self._outputs[load].set(config.settings.safe_on and hand is not False)
 
     async def _async_release(self, loads: Iterable[str], *, at_stop: bool = False) -> None:
         await asyncio.gather(
