@@ -55,17 +55,13 @@ class ProtectionEvent:
 
     Attributes:
         kind: what happened.
-        load: the load that was switched; None for an alarm.
-        title: its name; "" for an alarm.
-        on: to what it was switched; None for an alarm.
+        title: name of the load that was switched; "" for an alarm.
         alarm: which alarm; None for a load.
         facts: the numbers behind the reason; see `loads.Reason`.
     """
 
     kind: ProtectionKind
-    load: str | None = None
     title: str = ""
-    on: bool | None = None
     alarm: Alarm | None = None
     facts: Detail = field(default_factory=dict)
 
@@ -319,7 +315,7 @@ class LoadManager:
             _LOGGER.debug("%s: %s (%s %s)", title, command.on, command.reason, command.detail)
             if command.reason in PROTECTING and not command.again:
                 kind: Any = command.reason.value
-                self._tell(ProtectionEvent(kind, command.load, title, command.on, facts=command.detail))
+                self._tell(ProtectionEvent(kind, title, facts=command.detail))
 
     @callback
     def _failed(self, error: Exception) -> None:
