@@ -55,17 +55,13 @@ class ProtectionEvent:
 
     Attributes:
         kind: what happened.
-        load: the load that was switched; None for an alarm.
-        title: its name; "" for an alarm.
-        on: to what it was switched; None for an alarm.
+        title: name of the load that was switched; "" for an alarm.
         alarm: which alarm; None for a load.
         facts: the numbers behind the reason; see `loads.Reason`.
     """
 
     kind: ProtectionKind
-    load: str | None = None
     title: str = ""
-    on: bool | None = None
     alarm: Alarm | None = None
     facts: Detail = field(default_factory=dict)
 
@@ -199,8 +195,10 @@ class LoadManager:
         """Nobody decides any more: as if the meter were silent."""
         self._timer = None
         for load, config in self.configs.items():
-            if not (config.settings.run_when_blind and self.controller.view(load).override):
-                self._outputs[load].set(config.settings.safe_on)
+            hand = self.controller.view(load).override
+            if not (config.settings.run_when_blind and hand):
+                # What a person has switched off stays off.
+                self._outputs[load].set(config.settings.safe_on and hand is not False)
 
     async def _async_release(self, loads: Iterable[str], *, at_stop: bool = False) -> None:
         await asyncio.gather(
@@ -317,7 +315,7 @@ class LoadManager:
             _LOGGER.debug("%s: %s (%s %s)", title, command.on, command.reason, command.detail)
             if command.reason in PROTECTING and not command.again:
                 kind: Any = command.reason.value
-                self._tell(ProtectionEvent(kind, command.load, title, command.on, facts=command.detail))
+                self._tell(ProtectionEvent(kind, title, facts=command.detail))
 
     @callback
     def _failed(self, error: Exception) -> None:

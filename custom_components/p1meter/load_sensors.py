@@ -256,10 +256,10 @@ class DaySensor(LoadSensor):
     @override
     def last_reset(self) -> datetime | None:
         """When the load's day began."""
-        if (day := self.view.day) == date.min:
+        view = self.view
+        if view.day == date.min:
             return None
-        begin = self.loads.configs[self._load].settings.day_start
-        return datetime.combine(day, begin, dt_util.get_default_time_zone())
+        return datetime.combine(view.day, view.day_began, dt_util.get_default_time_zone())
 
 
 class SiteSensor(SiteEntity, SensorEntity):

@@ -5,7 +5,7 @@ A line outlives a reload of its entry: it is kept in `hass.data`, so that no rel
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
@@ -290,9 +290,10 @@ class GpioOutput:
         self._started = True
         lines = self._hass.data.setdefault(LINES, {})
         held = lines.get(self._load)
-        other = held if held is not None and held.settings != self._settings else None
+        # What becomes of it at a stop is nothing that a line is made of: to change that makes no relay click.
+        settings = replace(self._settings, keep_at_stop=False)
+        other = held if held is not None and held.settings != settings else None
         if held is None or other is not None:
-            settings = self._settings
             line = GpioLine(
                 settings.chip,
                 settings.line,

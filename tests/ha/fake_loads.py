@@ -1,7 +1,7 @@
 """Loads of a meter, and a manager of them that shows what a test wants shown and remembers what it was asked for."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,6 +38,8 @@ NOTHING_KNOWN = LoadView(
     grid_wh=0.0,
     override=None,
     override_until=None,
+    day=date.min,
+    day_began=time(4),
 )
 # A boiler at half past three: two starts, one and a half hour, 2.5 kWh from the sun and 0.434 kWh from the grid.
 RUNS = replace(

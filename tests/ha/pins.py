@@ -56,16 +56,15 @@ class Chip:
         monkeypatch.setattr(outputs, "GpioLine", self.line)
         monkeypatch.setattr(outputs, "async_install_gpiod", install)
 
-    def line(self, _path: str, number: int, *, consumer: str, **settings: Any) -> Line:
+    def line(self, _path: str, number: int, *, consumer: str, **_: Any) -> Line:
         self.consumers[number] = consumer
-        return Line(self, number, settings)
+        return Line(self, number)
 
 
 class Line:
     """In the place of `GpioLine`."""
 
-    def __init__(self, chip: Chip, number: int, settings: dict[str, Any]) -> None:
-        self.settings = settings
+    def __init__(self, chip: Chip, number: int) -> None:
         self._chip = chip
         self._number = number
 

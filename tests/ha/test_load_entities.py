@@ -322,15 +322,15 @@ async def test_all_control_is_switched_off_and_on(hass: HomeAssistant, loads: Fa
     ("event", "told"),
     [
         (
-            ProtectionEvent("fuse", BOILER, "Boiler", on=False, facts={"phase": 1, "current_a": 27.83, "fuse_a": 25.0}),
+            ProtectionEvent("fuse", "Boiler", facts={"phase": 1, "current_a": 27.83, "fuse_a": 25.0}),
             {"event_type": "shed_fuse", "load": "Boiler", "phase": 1, "current_a": 27.8, "fuse_a": 25.0},
         ),
         (
-            ProtectionEvent("demand", BOILER, "Boiler", on=False, facts={"remaining_s": 652.44, "target_w": 2500.0}),
+            ProtectionEvent("demand", "Boiler", facts={"remaining_s": 652.44, "target_w": 2500.0}),
             {"event_type": "shed_demand", "load": "Boiler", "remaining_s": 652.4, "target_w": 2500.0},
         ),
         (
-            ProtectionEvent("stale", BOILER, "Boiler", on=False, facts={"silent_s": 10.0}),
+            ProtectionEvent("stale", "Boiler", facts={"silent_s": 10.0}),
             {"event_type": "safe_state", "load": "Boiler", "silent_s": 10.0},
         ),
         (ProtectionEvent("alarm_started", alarm=Alarm.FUSE_HELPLESS), {"event_type": "fuse_helpless"}),

@@ -4,7 +4,7 @@ The clock stands still between two states. The recorder is asked to sum up what 
 """
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from homeassistant.components.energy.data import async_get_manager
@@ -72,3 +72,21 @@ async def test_the_energy_dashboard_takes_it_as_an_individual_device(
     await sum_up(hass, clock)
     found = (await async_validate(hass)).as_dict()
     assert found["device_consumption"] == [[]]
+
+
+async def test_a_day_that_is_to_begin_at_another_time_counts_nothing_twice(
+    hass: HomeAssistant, clock: WallClock, loads: FakeManager
+) -> None:
+    loads.show(BOILER, replace(RUNS, day=date(2026, 2, 6), sun_wh=0.0, grid_wh=100.0))
+    await sum_up(hass, clock)
+    # The person has changed it, and the day that is counted goes on.
+    config = loads.configs[BOILER]
+    loads.configs[BOILER] = replace(config, settings=replace(config.settings, day_start=time(7)))
+    loads.show(BOILER, replace(RUNS, day=date(2026, 2, 6), sun_wh=0.0, grid_wh=120.0))
+    await sum_up(hass, clock)
+    rows = await get_instance(hass).async_add_executor_job(
+        lambda: statistics_during_period(
+            hass, datetime(2026, 2, 7, tzinfo=UTC), None, {ENERGY}, "5minute", {"energy": "Wh"}, {"sum"}
+        )
+    )
+    assert [round(row["sum"] or 0.0, 3) for row in rows[ENERGY]] == [0.0, 20.0]

@@ -4,6 +4,7 @@ There is no GPIO chip on the machine that tests: a line is one that writes down 
 tested in the guest (tests/gpio).
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from homeassistant.const import EVENT_CALL_SERVICE
@@ -391,6 +392,16 @@ async def test_over_a_reload_nothing_is_done_to_a_line(chip: Chip, relays: Relay
     assert chip.done == done
     second.set(False)
     assert chip.done == [*done, "set 17 off"]
+
+
+async def test_what_becomes_of_a_line_at_a_stop_makes_it_no_other_line(chip: Chip, relays: Relays) -> None:
+    first = relays.make()
+    await until(lambda: first.on is False)
+    first.set(True)
+    first.async_stop()
+    second = relays.make(replace(RELAY, keep_at_stop=True))
+    assert second.on is True
+    assert chip.done == ["open 17 off", "set 17 on"]
 
 
 async def test_a_line_with_other_settings_is_another_line(chip: Chip, relays: Relays) -> None:

@@ -247,16 +247,8 @@ def test_room_under_the_fuse_is_shown_and_nothing_where_no_phase_is_reported() -
 # 2: the demand limit
 
 
-@pytest.mark.parametrize(
-    ("window_s", "target_w", "least_run_s"),
-    [
-        (900.0, 2500.0, 2 * HOUR),
-        (900.0, 4000.0, 2 * HOUR),
-        # What an hour has shed is locked for the rest of it.
-        (3600.0, 2500.0, HOUR // 2),
-    ],
-)
-def test_a_window_never_takes_more_than_its_target(window_s: float, target_w: float, least_run_s: float) -> None:
+@pytest.mark.parametrize(("window_s", "target_w"), [(900.0, 2500.0), (900.0, 4000.0), (3600.0, 2500.0)])
+def test_a_window_never_takes_more_than_its_target(window_s: float, target_w: float) -> None:
     # A house that does 300 W, and 3 kW for 4 minutes of every 25.
     plant = Plant(
         [Appliance(MUST)],
@@ -267,7 +259,8 @@ def test_a_window_never_takes_more_than_its_target(window_s: float, target_w: fl
     plant.run(4 * HOUR)
     assert len(plant.windows) == 4 * HOUR // window_s - 1
     assert max(mean for _, mean in plant.windows) <= target_w
-    assert plant.loads["boiler"].ran_s > least_run_s
+    # What an hour has shed is locked for a quarter of it only.
+    assert plant.loads["boiler"].ran_s > 2 * HOUR
 
 
 def test_a_load_that_the_window_shed_is_locked_until_it_ends() -> None:

@@ -163,6 +163,12 @@ def test_a_day_that_begins_at_another_time_is_found_at_once() -> None:
     assert account.run_s == 610
     run(account, at("06-15 14:00"), 10)
     assert (account.day, account.run_s) == (date(2026, 6, 15), 620)
+    # When it began is when it began, also after a restart: what was counted since then must not count once more.
+    account = Account(later, json.loads(json.dumps(account.state)))
+    run(account, at("06-15 15:00"), 10)
+    assert (account.began, account.run_s) == (time(4), 630)
+    run(account, at("06-16 14:00"), 10)
+    assert (account.day, account.began, account.run_s) == (date(2026, 6, 16), time(14), 10)
 
 
 @pytest.mark.parametrize(

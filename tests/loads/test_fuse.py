@@ -10,7 +10,6 @@ from p1meter.loads.fuse import Fuse
 from p1meter.loads.unit import Unit
 
 SITE = Site(fuse_a=25.0)
-NOBODY: list[Unit] = []
 
 
 def phase(current_a: float | None, power_w: float | None = None, voltage_v: float | None = 230.0) -> Phase:

@@ -208,3 +208,8 @@ def test_a_start_costs_more_when_it_comes_before_its_budget() -> None:
     assert cost(4, 20, 6) == pytest.approx(30)
     # At the day's beginning none is due yet.
     assert cost(0, 4, 6) == pytest.approx(30)
+    # It goes by when the day began that is counted, whenever the next ones are to begin.
+    kept = LoadSettings("boiler", 2000.0, 1, start_cost_wh=20.0, start_budget=6, day_start=time(4))
+    counted = account(kept, starts=2)
+    counted.load = replace(kept, day_start=time(18))
+    assert start_cost(counted.load, counted, NOON.replace(hour=12)) == pytest.approx(30)

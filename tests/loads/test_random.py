@@ -268,7 +268,7 @@ def test_a_state_kept_at_any_moment_goes_on_in_the_same_way(seed: int) -> None:
         house.plant.watch = None
         assert all(first == second for first, second in told)
         # What was handed in is not written to.
-        assert json.dumps(json.loads(text)) == text
+        assert json.dumps(state) == text
 
 
 def test_the_same_telegrams_give_the_same_commands() -> None:

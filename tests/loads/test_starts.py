@@ -199,7 +199,7 @@ def test_what_breaks_just_even_is_not_told_that_nothing_is_short() -> None:
     assert house.view().detail["short_w"] == 10.0
 
 
-def test_where_a_start_costs_more_the_time_left_says_so() -> None:
+def test_what_a_phase_gives_away_makes_room_for_a_start_and_what_the_load_adds_to_it_counts() -> None:
     house = House(load(start_cost_wh=5.0, min_on_s=60.0), house_w=-1600.0, site=Site(fuse_a=5.0))
     house.run(100)
     # 8.7 A on a phase that exports 7 A: 1.7 A of 4 A.

@@ -1,7 +1,7 @@
 """What of the loads is told, and when: what matters at once, what counts seconds now and then, sums at the marks."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 
@@ -23,6 +23,7 @@ RUNS = LoadView(
     override=None,
     override_until=None,
     day=date(2026, 11, 21),
+    day_began=time(4),
 )
 SITE = SiteView(Mode.CONTROLLING, 1500.0, 2500.0, 700.0, 1800.0, (10.0, None, 20.0), frozenset())
 

@@ -1,7 +1,7 @@
 """The load's own day: how long it ran, how often it was started, what that took, from the sun and from the grid."""
 
 from collections import deque
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Account:
     Attributes:
         load: its settings; may be replaced.
         day: the date on which the day began that is counted.
+        began: the local time at which it began; the load's days may begin at another time by now.
         run_s: how long it was active.
         starts: how often it was started.
         sun_wh: energy that came from the own sun.
@@ -50,6 +51,7 @@ class Account:
         self._load = load
         state = state or {}
         self.day = date.fromisoformat(state.get("day", "0001-01-01"))
+        self.began = time.fromisoformat(state["began"]) if "began" in state else load.day_start
         self.run_s: float = state.get("run_s", 0.0)
         self.starts: int = state.get("starts", 0)
         self.sun_wh: float = state.get("sun_wh", 0.0)
@@ -76,6 +78,7 @@ class Account:
         """What a restart needs; JSON-able."""
         return {
             "day": self.day.isoformat(),
+            "began": self.began.isoformat(),
             "run_s": self.run_s,
             "starts": self.starts,
             "sun_wh": self.sun_wh,
@@ -124,12 +127,11 @@ class Account:
 
     def _turn(self, wall: datetime) -> None:
         """Find the day that `wall` is in, and begin anew if it is not the one that was counted."""
-        day = day_of(self._load, wall)
+        day, start = day_of(self._load, wall), self._load.day_start
         # An hour that the clock repeats does not bring yesterday back.
         if day != self.day and day + _DAY != self.day:
-            self.day = day
+            self.day, self.began = day, start
             self.run_s = self.sun_wh = self.grid_wh = 0.0
             self.starts = 0
-        start = self._load.day_start
         self._begins = datetime.combine(day, start, wall.tzinfo)
         self._ends = datetime.combine(day + _DAY, start, wall.tzinfo)

@@ -237,6 +237,7 @@ class Controller:
             override=unit.override,
             override_until=until,
             day=unit.account.day,
+            day_began=unit.account.began,
         )
 
     def site_view(self) -> SiteView:

@@ -344,6 +344,7 @@ class LoadView:
         override: a person's hand; None: none.
         override_until: its end, aware; `FOREVER`: until cancelled; None without one.
         day: its day that `run_s` to `grid_wh` belong to, by the date on which it began; `date.min`: not known.
+        day_began: the local time at which that began.
     """
 
     on: bool | None
@@ -359,7 +360,8 @@ class LoadView:
     grid_wh: float
     override: bool | None
     override_until: datetime | None
-    day: date = date.min
+    day: date
+    day_began: time
 
 
 @dataclass(frozen=True, slots=True)

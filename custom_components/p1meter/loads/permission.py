@@ -88,7 +88,7 @@ def start_cost(load: LoadSettings, account: Account, wall: datetime) -> float:
     """
     if load.start_budget is None:
         return load.start_cost_wh
-    passed = (wall - datetime.combine(account.day, load.day_start, wall.tzinfo)) / _DAY
+    passed = (wall - datetime.combine(account.day, account.began, wall.tzinfo)) / _DAY
     ahead = account.starts + 1 - load.start_budget * passed
     return load.start_cost_wh * (1 + _DEARER * max(0.0, ahead))
 

@@ -82,6 +82,22 @@ async def test_what_may_run_blind_goes_on_for_a_person(
     assert chip.levels == {17: True}
 
 
+async def test_what_a_person_has_switched_off_stays_off_also_where_on_is_safe(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, chip: Chip
+) -> None:
+    """As it does while the meter is silent."""
+    change(hass, entry, BOILER, safe_on=True)
+    meter = await set_up()
+    assert meter.loads is not None
+    await until(lambda: 17 in chip.levels)
+    Law.newest.says = [off(BOILER, Reason.OVERRIDE_OFF)]
+    meter.loads.async_override(BOILER, on=False)
+    with patch.object(coordinator_module, "silence_limit", lambda _: 0.01):
+        assert await hass.config_entries.async_unload(entry.entry_id)
+    await until(lambda: meter.loads is not None and meter.loads._timer is None)
+    assert chip.levels == {17: False}
+
+
 @pytest.mark.usefixtures("both_on")
 async def test_a_stop_puts_lines_into_their_safe_state(hass: HomeAssistant, chip: Chip, pump: Device) -> None:
     await hass.async_stop(force=True)

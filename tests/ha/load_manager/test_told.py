@@ -198,7 +198,7 @@ async def test_protection_is_told(loads: LoadManager, say: Say) -> None:
     law.site_is = replace(SITE_WAITS, mode=Mode.PROTECTING, alarms=frozenset({Alarm.FUSE_HELPLESS}))
     await say(nl5())
     assert told == [
-        ProtectionEvent("fuse", BOILER, "Boiler", on=False, facts={"current_a": 27.8}),
+        ProtectionEvent("fuse", "Boiler", facts={"current_a": 27.8}),
         ProtectionEvent("alarm_started", alarm=Alarm.FUSE_HELPLESS),
     ]
     await say(nl5())
@@ -210,10 +210,10 @@ async def test_protection_is_told(loads: LoadManager, say: Say) -> None:
     law.site_is = SITE_WAITS
     law.says = [off(PUMP, Reason.DEMAND), off(BOILER, Reason.STALE)]
     await say(nl5())
-    assert [(event.kind, event.load, event.alarm) for event in told[2:]] == [
-        ("demand", PUMP, None),
-        ("stale", BOILER, None),
-        ("alarm_ended", None, Alarm.FUSE_HELPLESS),
+    assert [(event.kind, event.title, event.alarm) for event in told[2:]] == [
+        ("demand", "Pump", None),
+        ("stale", "Boiler", None),
+        ("alarm_ended", "", Alarm.FUSE_HELPLESS),
     ]
     remove()
     law.says = [off(PUMP, Reason.DEMAND)]
