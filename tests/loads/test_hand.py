@@ -73,6 +73,16 @@ def test_a_hand_that_the_law_has_begun_to_notice_is_counted_once() -> None:
     assert house.run(60) == []
 
 
+def test_who_switches_on_what_runs_starts_nothing() -> None:
+    house = House(load(), house_w=-3000.0)
+    house.until_switched()
+    house.run(60)
+
+    house.controller.hand("boiler", on=True)
+
+    assert (house.view().override, house.view().starts) == (True, 1)
+
+
 def test_a_person_does_what_a_load_was_told_and_did_not_do() -> None:
     house = House(load())
     house.run(4)

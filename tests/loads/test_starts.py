@@ -48,6 +48,21 @@ def test_the_reason_of_a_change_stands_while_its_power_is_awaited() -> None:
     assert said == [Reason.SUN] * 21 + [Reason.SHORT] * 20
 
 
+@pytest.mark.parametrize("period_s", [1.0, 10.0])
+def test_its_power_is_awaited_for_two_telegrams(period_s: float) -> None:
+    house = House(load(latency_s=3.0, ramp_s=4.0, min_on_s=600.0), house_w=-3000.0, site=Site(period_s=period_s))
+    house.until_switched()
+    house.house_w = 3000.0
+
+    seconds = 0
+    while house.view().reason is Reason.SUN:
+        house.run(1)
+        seconds += 1
+
+    # After its latency and its ramp, and a second: the meter and Home Assistant do not count the same ones.
+    assert (seconds, house.view().reason) == (3 + 4 + 2 * period_s + 1, Reason.MIN_ON)
+
+
 @pytest.mark.parametrize(("latency_s", "telegrams"), [(0.0, 1), (2.0, 3), (2.5, 4)])
 def test_a_load_is_starting_until_its_power_can_be_seen(latency_s: float, telegrams: int) -> None:
     house = House(load(latency_s=latency_s), house_w=-3000.0)
