@@ -5,6 +5,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
+from homeassistant.const import CONF_NAME
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_ADDRESS, CONF_AUTHENTICATION_KEY, CONF_KEY
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # Of the entry: the port may be an address in the house, keys are keys, the rest names the meter; and what a person
 # calls things in the house.
 _ENTRY_TO_REDACT: Final = {
-    *("port", "ident", "title", "unique_id", CONF_KEY, CONF_AUTHENTICATION_KEY, CONF_ADDRESS),
+    *("port", "ident", "title", "unique_id", CONF_NAME, CONF_KEY, CONF_AUTHENTICATION_KEY, CONF_ADDRESS),
     *LOAD_ENTITIES,
     *SITE_ENTITIES,
 }
@@ -180,9 +181,10 @@ def _meter(memory: Memory) -> dict[str, Any]:
     del known["key"]
     known["events"] = sorted(memory.events)
     known["ident"] = redacted(memory.ident or "")
-    # That of a place that was core's dsmr's begins with the meter's number.
-    known["takeovers"] = async_redact_data(known["takeovers"], {"unique_id"})
-    known["ids"] = {role: None if equipment_id is None else REDACTED for role, equipment_id in memory.ids.items()}
+    # That of a place that was core's dsmr's begins with the meter's number; where the other one is gone, its entity id.
+    known["takeovers"] = async_redact_data(known["takeovers"], {"unique_id", "place"})
+    for ids in ("ids", "owners"):
+        known[ids] = {of: None if equipment_id is None else REDACTED for of, equipment_id in known[ids].items()}
     return known
 
 

@@ -46,6 +46,7 @@ from .link import has_line_settings
 from .pins import CONF_PIN, async_pins, chip_and_line, pin_of
 from .registers_flow import RegistersFlow
 from .reporting_flow import ReportingFlow
+from .source import POLL_INTERVAL
 from .words import async_words
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ CONF_SOURCES: Final = "sources"
 _AFTER_SETUP: Final = "after_setup"
 _NONE: Final = "none"
 _GPIO: Final = "gpio"
-_DEFAULT_INTERVAL: Final = 60
+_DEFAULT_INTERVAL: Final = int(POLL_INTERVAL)
 # A DSMR 4 meter needs ten seconds to notice that it is asked; a read-out takes as long at the least.
 _LEAST_INTERVAL: Final = 10
 _MOST_INTERVAL: Final = 3600

@@ -479,9 +479,13 @@ async def test_an_address_that_is_wrong_is_asked_again(
 
 
 @pytest.mark.parametrize(
-    # 63 letters are the most between two dots (RFC 1035 §2.3.4).
+    # 63 letters are the most between two dots (RFC 1035 §2.3.4); before `.local`, dots count as letters.
     "url",
-    ["influxdb", "ftp://influxdb.local", "http://", "http://a:b@influxdb.local", f"http://{'a' * 64}.local:8086"],
+    [
+        *("influxdb", "ftp://influxdb.local", "http://", "http://a:b@influxdb.local"),
+        *(f"http://{'a' * 64}.example:8086", f"http://{'a' * 64}.local:8086"),
+        *(f"http://{'a' * 32}.{'b' * 31}.local:8086", f"http://{'a' * 32}.{'b' * 31}.local.:8086"),
+    ],
 )
 async def test_an_address_that_is_none(hass: HomeAssistant, entry: MockConfigEntry, url: str) -> None:
     form = await fill_in(hass, await open_step(hass, entry, "influxdb"), version="1", url=url)

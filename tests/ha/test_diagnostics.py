@@ -267,29 +267,44 @@ async def test_the_log_is_as_silent_about_whose_meter_it_is(
         assert not [line for line in said if secret in line], secret
 
 
-async def test_the_number_in_another_integrations_unique_id_is_not_told(
+async def test_the_number_in_what_another_integration_calls_an_entity_is_not_told(
     hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, hass_client: ClientSessionGenerator
 ) -> None:
     meter = await set_up()
-    meter.memory.takeovers.append(
-        Takeover(
-            slot="electricity_energy_import",
-            place="registry id",
-            left="another",
-            platform="dsmr",
-            unique_id=f"{ELECTRICITY_ID}_electricity_used",
-            config_entry_id=None,
-            device_id=None,
-            disabled_by=None,
-            left_disabled_by=None,
-            unit=None,
-            shown_in=None,
-        )
+    takeover = Takeover(
+        slot="electricity_energy_import",
+        place="registry id",
+        left="another",
+        platform="dsmr",
+        unique_id=f"{ELECTRICITY_ID}_electricity_used",
+        config_entry_id=None,
+        device_id=None,
+        disabled_by=None,
+        left_disabled_by=None,
+        unit=None,
+        shown_in=None,
     )
+    gone = takeover._replace(place=f"sensor.{ELECTRICITY_ID.lower()}_used", platform="", unique_id="")
+    meter.memory.takeovers += [takeover, gone]
     assert await async_setup_component(hass, "diagnostics", {})
     download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
-    assert [taken["platform"] for taken in download["meter"]["takeovers"]] == ["dsmr"]
-    assert ELECTRICITY_ID not in json.dumps(download)
+    assert [taken["platform"] for taken in download["meter"]["takeovers"]] == ["dsmr", ""]
+    assert ELECTRICITY_ID not in json.dumps(download).upper()
+
+
+async def test_whose_a_register_of_ones_own_is_and_what_a_person_calls_it_is_not_told(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, hass_client: ClientSessionGenerator
+) -> None:
+    register = {"id": "mine", "code": "1-0:99.1.0", "name": "Jones", "kind": "number", "state_class": "total"}
+    hass.config_entries.async_update_entry(entry, options={"registers": [register]})
+    meter = await set_up(PRIVATE)
+    assert meter.memory.owners == {"own_mine": ELECTRICITY_ID}
+    assert await async_setup_component(hass, "diagnostics", {})
+    download = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    text = json.dumps(download)
+    for secret in SECRETS:
+        assert secret not in text, secret
+    assert download["meter"]["owners"] == {"own_mine": "**REDACTED**"}
 
 
 async def test_where_telegrams_go_is_not_told_but_how(

@@ -147,6 +147,20 @@ async def test_the_folder_beside_the_journals_is_made(hass: HomeAssistant, tmp_p
     await sink.async_stop()  # twice: at the stop of Home Assistant and at unloading
 
 
+async def test_what_came_during_the_last_write_is_written_too(hass: HomeAssistant, tmp_path: Path) -> None:
+    path = tmp_path / "telegram.txt"
+    sink = await started(hass, path)
+
+    sink.take(delivery(1))
+    # The disk is busy with that one.
+    await until(lambda: sink.status.waiting == 0)
+    sink.take(delivery(2))
+    await sink.async_stop()
+
+    assert path.read_bytes() == delivery(2).telegram.raw
+    assert (sink.status.sent, sink.status.waiting) == (2, 0)
+
+
 async def test_fifty_reloads_leave_nothing_open(hass: HomeAssistant, tmp_path: Path) -> None:
     def state() -> tuple[int, int]:
         return len(list(Path("/proc/self/fd").iterdir())), len(asyncio.all_tasks())

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant import components
 from homeassistant.const import CONF_PORT
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-from homeassistant.helpers.selector import validate_selector
 from homeassistant.helpers.update_coordinator import CoordinatorEntity, DataUpdateCoordinator
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
@@ -97,17 +96,6 @@ def test_actions_are_there_before_any_meter() -> None:
         if isinstance(node, ast.AsyncFunctionDef) and node.name == "async_setup"
     )
     assert "actions.async_register(hass)" in ast.unparse(setup)
-
-
-def test_every_action_is_described_and_its_selectors_are_valid() -> None:
-    described = load_yaml_dict(str(FOLDER / "services.yaml"))
-    texts = json.loads((FOLDER / "translations" / "en.json").read_text())["services"]
-    icons = json.loads((FOLDER / "icons.json").read_text())["services"]
-    assert set(described) == set(texts) == set(icons)
-    for name, action in described.items():
-        assert set(action["fields"]) == set(texts[name]["fields"]), name
-        for field in action["fields"].values():
-            validate_selector(field["selector"])
 
 
 def test_what_all_share_is_where_everybody_looks_for_it() -> None:

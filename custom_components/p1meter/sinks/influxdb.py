@@ -121,8 +121,10 @@ class _Server:
         url = URL(settings.url.strip())
         if url.scheme not in {"http", "https"} or not url.host or url.user or url.password or url.query_string:
             raise ValueError
-        if max(map(len, (url.raw_host or "").split("."))) > _LONGEST_LABEL:
-            # Who looks for such a name on the network fails in ways of its own.
+        name = (url.raw_host or "").removesuffix(".")
+        # To who looks for a name in `.local` all the rest is one label; if it is longer, that fails in ways of its own.
+        labels = [name.removesuffix(".local")] if name.endswith(".local") else name.split(".")
+        if max(map(len, labels)) > _LONGEST_LABEL:
             raise ValueError
         self.url = url
         self._settings = settings

@@ -82,7 +82,7 @@ class LatestFileSink:
             task.cancel()
 
     async def _write(self) -> None:
-        while not self._is_stopping:
+        while self.status.waiting or not self._is_stopping:
             await self._wake.wait()
             self._wake.clear()
             if self.status.waiting:

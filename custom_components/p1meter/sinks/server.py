@@ -83,11 +83,6 @@ class ServerSink:
         self._retrying: asyncio.Task[None] | None = None
         self._clients: set[_Client] = set()
 
-    @property
-    def clients(self) -> int:
-        """How many read along now."""
-        return len(self._clients)
-
     def take(self, delivery: Delivery) -> None:
         """Give the telegram to everybody who is there."""
         self.status.taken += 1
