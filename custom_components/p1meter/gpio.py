@@ -273,7 +273,8 @@ def list_chips() -> list[ChipInfo]:
     import gpiod  # noqa: PLC0415 (Linux only)
 
     chips = []
-    for path in sorted(_DEVICES.glob("gpiochip*"), key=_number):
+    # Raspberry Pi OS has a second name for a chip, as a link to the first.
+    for path in sorted({path.resolve() for path in _DEVICES.glob("gpiochip*")}, key=_number):
         try:
             with gpiod.Chip(str(path)) as chip:
                 about = chip.get_info()

@@ -251,6 +251,16 @@ def test_the_chips_of_the_machine_are_listed(chip: SimulatedChip) -> None:
     )
 
 
+def test_a_chip_with_two_names_is_listed_once(chip: SimulatedChip) -> None:
+    """As on a Raspberry Pi 5, whose gpiochip4 became gpiochip0 and kept its old name besides."""
+    link = Path("/dev/gpiochip94")
+    link.symlink_to(chip.path)
+    try:
+        assert [about.path for about in list_chips() if about.label == "relays"] == [chip.path]
+    finally:
+        link.unlink()
+
+
 def test_a_machine_without_chips(chip: SimulatedChip) -> None:
     chip.pull_out()
     assert list_chips() == []
