@@ -166,6 +166,8 @@ async def test_a_computer_without_pins(hass: HomeAssistant, entry: MockConfigEnt
         result = await begin(hass, entry, "gpio")
     assert result["reason"] == "gpio_none"
     assert said(result, FLOW).startswith("This computer has no GPIO pins")
+    # A container has none until it is given one.
+    assert "/dev/gpiochip0" in said(result, FLOW)
 
 
 @pytest.mark.parametrize(("where", "error", "sentence"), UNUSABLE)
