@@ -188,6 +188,24 @@ def test_a_chip_that_is_pulled_out_is_lost_and_can_be_had_again(chip: SimulatedC
     line.release()
 
 
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("active_low", [True, False])
+def test_looking_at_a_line_leaves_it_as_it_is(chip: SimulatedChip, *, on: bool, active_low: bool) -> None:
+    line = GpioLine(chip.path, 0, consumer="boiler", active_low=active_low)
+    line.open(on=on)
+    with driven_levels() as levels:
+        line.check()
+    assert levels == []
+    assert chip.level(0) == int(on is not active_low)
+    chip.pull_out()
+    for _ in range(2):
+        with pytest.raises(GpioError) as lost:
+            line.check()
+        assert lost.value.kind is GpioErrorKind.LOST
+        assert not line.is_open
+    chip.plug()
+
+
 @pytest.mark.parametrize("last", [False, None])
 def test_a_chip_that_is_pulled_out_does_not_disturb_the_release(chip: SimulatedChip, *, last: bool | None) -> None:
     line = GpioLine(chip.path, 0, consumer="boiler")
