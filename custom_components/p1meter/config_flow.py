@@ -163,6 +163,10 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the port that the meter has moved to."""
         self._first_step = "reconfigure"
+        port = self._get_reconfigure_entry().data[CONF_PORT]
+        # The frontend says in red of what is not in its list that it does not know it.
+        if not self._typed and not await async_is_gone(self.hass, port):
+            self._typed = port
         return await self._async_ask_port(user_input)
 
     @override
@@ -402,8 +406,8 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         """Show the form, with what went wrong the last time; where nothing was heard, also how a meter is asked."""
         schema = _PORT_SCHEMA
         suggested: dict[str, Any] = {}
-        if port := self._typed or (None if entry is None else entry.data[CONF_PORT]):
-            suggested[CONF_PORT] = port
+        if self._typed:
+            suggested[CONF_PORT] = self._typed
         if self._offers_dialogue:
             schema = schema.extend({vol.Optional(CONF_DIALOGUE): dialogue_section(collapsed=not self._dialogue)})
             suggested[CONF_DIALOGUE] = dialogue_form(self._dialogue)

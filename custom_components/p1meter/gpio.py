@@ -194,6 +194,20 @@ class GpioLine:
         with self._lock:
             self._set(on)
 
+    def check(self) -> None:
+        """See whether the line is still to be had; it stays as it is. Blocks: not for the event loop.
+
+        Raises:
+            GpioError: kind ``lost``; the line has to be opened again.
+        """
+        with self._lock:
+            if self._request is None:
+                raise GpioError(GpioErrorKind.LOST, "the line is not open")
+            try:
+                self._is_active(self._request)
+            except OSError as err:
+                raise self._lost(self._request, err) from err
+
     def release(self, last: bool | None = False) -> None:  # noqa: FBT001, FBT002 (the same; an executor takes no keywords)
         """Set the line for the last time, to `last`, and free it; None: as it is. Blocks: not for the event loop.
 
@@ -257,9 +271,12 @@ class GpioLine:
         try:
             self._request.set_value(self.line, Value.ACTIVE if on else Value.INACTIVE)
         except OSError as err:
-            self._request.release()
-            self._request = None
-            raise GpioError(GpioErrorKind.LOST, _words(err)) from err
+            raise self._lost(self._request, err) from err
+
+    def _lost(self, request: LineRequest, err: OSError) -> GpioError:
+        request.release()
+        self._request = None
+        return GpioError(GpioErrorKind.LOST, _words(err))
 
 
 def list_chips() -> list[ChipInfo]:
@@ -273,7 +290,8 @@ def list_chips() -> list[ChipInfo]:
     import gpiod  # noqa: PLC0415 (Linux only)
 
     chips = []
-    for path in sorted(_DEVICES.glob("gpiochip*"), key=_number):
+    # Raspberry Pi OS has a second name for a chip, as a link to the first.
+    for path in sorted({path.resolve() for path in _DEVICES.glob("gpiochip*")}, key=_number):
         try:
             with gpiod.Chip(str(path)) as chip:
                 about = chip.get_info()

@@ -41,6 +41,8 @@ _LAST_COMMAND: Final = 10.0
 # Seconds between two attempts to get a line.
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 300.0
+# Seconds between two looks at a line that is ours.
+_LOOK: Final = 10.0
 
 
 class Facts(TypedDict, total=False):
@@ -304,8 +306,7 @@ class GpioOutput:
             )
             held = lines[self._load] = HeldLine(line, settings)
         self._held = held
-        if held.on is None:
-            self._take(other)
+        self._have(other)
 
     @callback
     def async_stop(self) -> None:
@@ -327,7 +328,7 @@ class GpioOutput:
             held.on = None
             self._failed(err)
             if self._started:
-                self._take(None)
+                self._have(None)
         else:
             held.on = on
 
@@ -340,22 +341,32 @@ class GpioOutput:
             await self._hass.async_add_executor_job(held.line.release, last)
 
     @callback
-    def _take(self, other: HeldLine | None) -> None:
+    def _have(self, other: HeldLine | None) -> None:
+        if self._task is not None:
+            self._task.cancel()
         self._task = self._entry.async_create_background_task(
-            self._hass, self._taking(other), f"p1meter takes the line of {self._title}"
+            self._hass, self._having(other), f"p1meter has the line of {self._title}"
         )
 
-    async def _taking(self, other: HeldLine | None) -> None:
-        """Try until the line is ours; `other` is the one that was driven for this load before."""
+    async def _having(self, other: HeldLine | None) -> None:
+        """Try until the line is ours, and again when it is lost; `other` was driven for this load before."""
         if other is not None:
             await self._hass.async_add_executor_job(other.line.release, self._safe)
         held = self._held
-        pause = _FIRST_PAUSE
         while held is not None:
+            if held.on is None:
+                await self._taking(held, as_it_is=other is None)
+                other = None
+            await self._until_lost(held)
+
+    async def _taking(self, held: HeldLine, *, as_it_is: bool) -> None:
+        """Try until the line is ours."""
+        pause = _FIRST_PAUSE
+        while True:
             try:
                 await async_install_gpiod(self._hass)
                 # Should this be cancelled meanwhile, the line is in `LINES` all the same: whoever comes next has it.
-                held.on = await self._hass.async_add_executor_job(_take_up, held.line, self._safe, other is None)
+                held.on = await self._hass.async_add_executor_job(_take_up, held.line, self._safe, as_it_is)
             except (RequirementsNotFound, ImportError) as err:
                 self._failed(err)
             except GpioError as err:
@@ -366,6 +377,20 @@ class GpioOutput:
                 return
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _until_lost(self, held: HeldLine) -> None:
+        """Look at the line now and then: nobody tells of a chip that is pulled out, and it may be hours until a switch.
+
+        Not in the event loop: a chip on USB takes its time.
+        """
+        while True:
+            await asyncio.sleep(_LOOK)
+            try:
+                await self._hass.async_add_executor_job(held.line.check)
+            except GpioError as err:
+                held.on = None
+                self._failed(err)
+                return
 
     @callback
     def _failed(self, error: RequirementsNotFound | ImportError | GpioError) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -45,8 +46,9 @@ class Pins:
 
 
 def pin_of(chip: str, line: int) -> str:
-    """Return what stands for a line of a chip."""
-    return f"{chip}:{line}"
+    """Return what stands for a line of a chip, by whatever name that is called."""
+    # No disk is touched: /dev is in memory.
+    return f"{os.path.realpath(chip)}:{line}"
 
 
 def chip_and_line(pin: str) -> tuple[str, int]:

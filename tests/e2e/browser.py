@@ -109,6 +109,15 @@ async def open_port_step(page: Page, words: Words | None = None) -> None:
     await page.locator("ha-selector-serial_port").wait_for()
 
 
+async def open_reconfigure(page: Page, title: str) -> None:
+    """⋮ → Reconfigure at a meter of this title; until its port is asked."""
+    await page.goto("/config/integrations/integration/p1meter")
+    row = page.locator("ha-config-entry-row").filter(has_text=title)
+    await row.locator("ha-dropdown ha-icon-button").first.click()
+    await row.locator("ha-dropdown-item[value=reconfigure]").first.click()
+    await page.locator("ha-selector-serial_port").wait_for()
+
+
 async def choose_port(page: Page, port: str, words: Words | None = None) -> None:
     """Enter a port by hand, unless it stands there already, and have it listened to."""
     words = words or Words()

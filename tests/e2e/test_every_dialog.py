@@ -44,7 +44,12 @@ async def test_entering_a_port_by_hand_is_called_as_in_the_list(language: str) -
 @pytest.mark.parametrize("language", ["en", "nl", "fr", "de"])
 async def test_the_ways_that_texts_name_are_there(language: str) -> None:
     words = Words(language)
-    assert words.button("config_entry.reconfigure") in words["config/abort/already_configured"]
+    reconfigure = words.button("config_entry.reconfigure")
+    assert reconfigure in words["config/abort/already_configured"]
+    # It is nowhere to be seen until that menu is open.
+    assert [text for text in words.below("").values() if reconfigure in text and f"⋮ → {reconfigure}" not in text] == []
+    page = [words.theirs(key) for key in ("panel.config", "ui.panel.config.dashboard.devices.main")]
+    assert " → ".join([*page, "P1 meter"]) in words["issues/silent_port_missing/description"]
     cogwheel = words.button("config_entry.configure")
     assert cogwheel in words["config/step/found_woken/description"]
     ways = [way for text in words.below("").values() for way in text.split(f"{cogwheel}, ")[1:]]

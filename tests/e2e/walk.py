@@ -13,7 +13,7 @@ from tests.simulation.meter import Cable
 from tests.simulation.optical import LINES, Habits, OpticalMeter
 from tests.simulation.telegrams import SYSTEMS
 
-from .browser import Words, choose_port, open_port_step, pattern, speaking
+from .browser import Words, choose_port, open_port_step, open_reconfigure, pattern, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -196,9 +196,7 @@ class Walk:
 
     async def see_reconfigure(self, title: str) -> None:
         """What is asked of a meter that has moved."""
-        row = self._page.locator("ha-config-entry-row").filter(has_text=title)
-        await row.locator("ha-dropdown ha-icon-button").first.click()
-        await row.locator("ha-dropdown-item[value=reconfigure]").first.click()
+        await open_reconfigure(self._page, title)
         await self.see("config/step/reconfigure")
         await self.close()
 

@@ -188,6 +188,24 @@ def test_a_chip_that_is_pulled_out_is_lost_and_can_be_had_again(chip: SimulatedC
     line.release()
 
 
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("active_low", [True, False])
+def test_looking_at_a_line_leaves_it_as_it_is(chip: SimulatedChip, *, on: bool, active_low: bool) -> None:
+    line = GpioLine(chip.path, 0, consumer="boiler", active_low=active_low)
+    line.open(on=on)
+    with driven_levels() as levels:
+        line.check()
+    assert levels == []
+    assert chip.level(0) == int(on is not active_low)
+    chip.pull_out()
+    for _ in range(2):
+        with pytest.raises(GpioError) as lost:
+            line.check()
+        assert lost.value.kind is GpioErrorKind.LOST
+        assert not line.is_open
+    chip.plug()
+
+
 @pytest.mark.parametrize("last", [False, None])
 def test_a_chip_that_is_pulled_out_does_not_disturb_the_release(chip: SimulatedChip, *, last: bool | None) -> None:
     line = GpioLine(chip.path, 0, consumer="boiler")
@@ -249,6 +267,16 @@ def test_the_chips_of_the_machine_are_listed(chip: SimulatedChip) -> None:
         *(LineInfo(number, None, used=False, consumer=None) for number in (4, 5, 6)),
         LineInfo(7, None, used=True, consumer="boot-led"),
     )
+
+
+def test_a_chip_with_two_names_is_listed_once(chip: SimulatedChip) -> None:
+    """As on a Raspberry Pi 5, whose gpiochip4 became gpiochip0 and kept its old name besides."""
+    link = Path("/dev/gpiochip94")
+    link.symlink_to(chip.path)
+    try:
+        assert [about.path for about in list_chips() if about.label == "relays"] == [chip.path]
+    finally:
+        link.unlink()
 
 
 def test_a_machine_without_chips(chip: SimulatedChip) -> None:

@@ -156,3 +156,18 @@ async def test_a_chip_that_vanishes_is_a_fault_until_it_is_back(
     output.set(True)
     assert chip.level(PIN) == 1
     await output.async_release(last=False)
+
+
+async def test_a_chip_that_vanishes_is_a_fault_though_nothing_is_switched(
+    hass: HomeAssistant, chip: SimulatedChip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(outputs, "_LOOK", 0.05)
+    output = make(hass, chip)
+    await until(lambda: output.on is False)
+    chip.pull_out()
+    await until(lambda: output.fault == "missing")
+    chip.plug()
+    await until(lambda: output.fault is None)
+    assert chip.level(PIN) == 0
+    await output.async_release(last=False)

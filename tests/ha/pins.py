@@ -84,6 +84,11 @@ class Line:
         assert self.is_open
         self._do("set", on=on)
 
+    def check(self) -> None:
+        if self._chip.error is not None:
+            self._chip.levels.pop(self._number, None)
+            raise self._chip.error
+
     def release(self, last: bool | None = False) -> None:  # noqa: FBT001, FBT002 (the interface of a line)
         if not self.is_open:
             return

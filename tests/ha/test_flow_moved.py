@@ -50,6 +50,16 @@ async def test_the_meter_is_read_on_its_new_port(
     assert er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id) == before
 
 
+async def test_a_port_that_is_gone_is_not_proposed(hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable) -> None:
+    cable.unplug()
+    form = await loaded.start_reconfigure_flow(hass)
+    assert suggested(form) == ""
+    form = await choose(hass, form, cable.link)
+    assert form["errors"] == {"base": "port_missing"}
+    # What somebody has typed stays.
+    assert suggested(form) == str(cable.link)
+
+
 async def test_the_same_port_is_freed_to_listen_to_it(
     hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable
 ) -> None:

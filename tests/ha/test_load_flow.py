@@ -35,6 +35,8 @@ from .load_forms import (
 from .pins import UNUSABLE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from homeassistant.core import HomeAssistant
 
     from .conftest import SetUp
@@ -164,6 +166,8 @@ async def test_a_computer_without_pins(hass: HomeAssistant, entry: MockConfigEnt
         result = await begin(hass, entry, "gpio")
     assert result["reason"] == "gpio_none"
     assert said(result, FLOW).startswith("This computer has no GPIO pins")
+    # A container has none until it is given one.
+    assert "/dev/gpiochip0" in said(result, FLOW)
 
 
 @pytest.mark.parametrize(("where", "error", "sentence"), UNUSABLE)
@@ -340,6 +344,20 @@ async def test_name_kind_and_power_are_changed_and_the_rest_goes_along(
         "rank": 5,
         "min_off_s": 180,
     }
+
+
+@pytest.mark.usefixtures("board")
+async def test_a_pin_is_the_same_by_another_name_of_its_chip(
+    hass: HomeAssistant, house: MockConfigEntry, tmp_path: Path
+) -> None:
+    """As on a Raspberry Pi 5, whose gpiochip4 became gpiochip0 and kept its old name besides."""
+    link = tmp_path / "gpiochip4"
+    link.symlink_to("/dev/gpiochip0")
+    pump = house.subentries[find(house, "Pump")]
+    hass.config_entries.async_update_subentry(house, pump, data={**pump.data, "chip": str(link)})
+    form = await change(hass, house, "Pump", "gpio")
+    assert shown(form)["pin"] == "/dev/gpiochip0:26"
+    assert options(form, "pin")["/dev/gpiochip0:26"] == "GPIO26 (pinctrl-bcm2711, line 26)"
 
 
 @pytest.mark.usefixtures("board")

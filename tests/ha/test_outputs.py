@@ -465,6 +465,26 @@ async def test_a_chip_that_goes_and_comes_back(chip: Chip, relays: Relays) -> No
     assert chip.levels == {17: False}
 
 
+async def test_a_chip_that_goes_while_nothing_is_switched(
+    chip: Chip, relays: Relays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "_LOOK", 0.005)
+    output = relays.make()
+    await until(lambda: output.on is False)
+    output.set(True)
+    chip.error = GpioError(GpioErrorKind.LOST, "No such device")
+    await until(lambda: state_of(output) == (None, "missing"))
+    chip.error = None
+    await until(lambda: state_of(output) == (False, None))
+    assert relays.changes == 3
+    # So it is with a line that was kept over a reload.
+    output.async_stop()
+    after = relays.make()
+    assert is_on(after) is False
+    chip.error = GpioError(GpioErrorKind.LOST, "No such device")
+    await until(lambda: state_of(after) == (None, "missing"))
+
+
 async def test_one_that_is_lost_after_the_end_is_not_taken_again(chip: Chip, relays: Relays) -> None:
     output = relays.make()
     await until(lambda: output.on is False)
