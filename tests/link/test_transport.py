@@ -289,6 +289,8 @@ async def test_whatever_happens_one_type_of_error_comes_out(
         "socket://meter",
         "socket://:23",
         "socket://meter:port",
+        "socket://192.168.1..5:2001",
+        "rfc2217://p1..lan:2001",
         "socket://[meter:23",
         "rfc2217://",
         "esphome://",
