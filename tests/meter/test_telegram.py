@@ -314,6 +314,7 @@ def test_peaks_that_are_no_list_are_not_read() -> None:
         "0-0:98.1.0(12)",
         "0-0:98.1.0()",
         "0-0:98.1.0(x)(1-0:1.6.0)(1-0:1.6.0)(1)",
+        f"0-0:98.1.0({'9' * 5000})(1-0:1.6.0)(1-0:1.6.0)",
         f"{head}{first}(240701000000S)",
     ):
         says(decode(line), "!demand_last_month_peak !demand_average_12m !last_month_import_total")
