@@ -81,13 +81,7 @@ def series_of(key: str, unit: str, rows: Sequence[Row]) -> Series:
     ]
     begins = [0, *(n for n, (before, after) in enumerate(pairwise(rows), 1) if after.state < before.state), len(rows)]
     stretches = [
-        Stretch(
-            hours[begin].start,
-            hours[end - 1].start,
-            _decimal(rows[begin].state),
-            _decimal(rows[end - 1].state),
-            end - begin,
-        )
+        Stretch(hours[begin].start, _decimal(rows[begin].state), _decimal(rows[end - 1].state))
         for begin, end in pairwise(begins)
     ]
     return Series(key, unit, hours, stretches)

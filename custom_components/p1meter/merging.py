@@ -329,9 +329,7 @@ def sum_of(key: str, tariffs: Sequence[Series]) -> Series:
             grown = state - before.state
         rows.append(Hour(start, state, grown))
         runs[-1].append(rows[-1])
-    stretches = [
-        Stretch(run[0].start, run[-1].start, run[0].state or _ZERO, run[-1].state or _ZERO, len(run)) for run in runs
-    ]
+    stretches = [Stretch(run[0].start, run[0].state or _ZERO, run[-1].state or _ZERO) for run in runs]
     return Series(key, tariffs[0].unit, rows, stretches)
 
 

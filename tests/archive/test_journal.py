@@ -175,6 +175,20 @@ def test_other_columns_begin_another_file(tmp_path: Path) -> None:
     assert (tmp_path / "CSVNov2026-3.csv").read_text() == f"time,power (kW),export (kWh),power (W)\n{at},,,6\n"
 
 
+def test_a_unit_that_is_damaged_begins_no_file_each_time(tmp_path: Path) -> None:
+    # A meter on the M-Bus may call its unit as it likes: a line end would cut the header in two.
+    lines = {"0-0:1.0.0": "(261121120001W)", "0-1:24.1.0": "(099)", "0-1:24.2.1": "(261121115500W)(1.5*a\rb)"}
+    one = journal(tmp_path, "csv")
+    for _ in range(2):
+        write(one, [entry(read(compose(lines)))])
+        one.close()
+
+    assert names(tmp_path) == ["CSVNov2026.csv"]
+    header, *rows = (tmp_path / "CSVNov2026.csv").read_text().splitlines()
+    assert header == "time,telegram_time,1:mbus (ab),1:last_measured,1:device_type"
+    assert len(rows) == 2
+
+
 def test_so_many_files_a_month_are_enough(tmp_path: Path) -> None:
     one = journal(tmp_path, "csv")
     last = f"CSVNov2026-{_MOST_PARTS}.csv"

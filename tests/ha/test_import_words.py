@@ -55,7 +55,7 @@ def series(*stretches: tuple[float, float], gap: int = 0) -> Series:
     """Two hours, the second after a gap of so many hours, with readings of these stretches."""
     rows = [Hour(MIDNIGHT, None, Decimal("0.5")), Hour(MIDNIGHT + HOUR * (1 + gap), None, Decimal("0.25"))]
     runs = [
-        Stretch(MIDNIGHT + HOUR * number, MIDNIGHT + HOUR * number, Decimal(str(first)), Decimal(str(last)), 1)
+        Stretch(MIDNIGHT + HOUR * number, Decimal(str(first)), Decimal(str(last)))
         for number, (first, last) in enumerate(stretches)
     ]
     return Series("gas", "m³", rows, runs)

@@ -22,7 +22,7 @@ from p1meter.link import (
 )
 from tests.background import running
 
-from .line import TIMEOUT, Cable, SerialServer, free_port, open_files, server, until
+from .line import TIMEOUT, Cable, free_port, open_files, server, until
 from .opening import opened, pour, read_all
 
 if TYPE_CHECKING:
@@ -289,6 +289,8 @@ async def test_whatever_happens_one_type_of_error_comes_out(
         "socket://meter",
         "socket://:23",
         "socket://meter:port",
+        "socket://192.168.1..5:2001",
+        "rfc2217://p1..lan:2001",
         "socket://[meter:23",
         "rfc2217://",
         "esphome://",
@@ -401,30 +403,6 @@ async def test_a_close_that_is_cancelled_still_frees_the_port(cable: Cable) -> N
                 await (await open_transport(cable.port, EIGHT_BITS)).close()
                 return
             await asyncio.sleep(0.001)
-
-
-async def test_a_serial_server_is_set_and_read() -> None:
-    servers: list[SerialServer] = []
-    heard: list[bytes] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        servers.append(SerialServer(writer))
-        while data := await reader.read(1024):
-            heard.append(servers[-1].hear(data))
-        writer.close()
-
-    every_byte = bytes(range(256))
-    async with server(serve) as port, opened(f"rfc2217://127.0.0.1:{port}", SEVEN_BITS) as transport:
-        (asked,) = servers
-        assert (asked.baudrate, asked.bytesize, asked.parity, asked.stopbits) == (9600, 7, "E", 1)
-        asked.say(every_byte)
-        assert await read_all(transport, 256) == every_byte
-        await transport.configure(EIGHT_BITS)
-        assert (asked.baudrate, asked.bytesize, asked.parity, asked.stopbits) == (115200, 8, "N", 1)
-        await transport.set_lines(rts=True, dtr=False)
-        assert (asked.rts, asked.dtr) == (True, False)
-        transport.write(every_byte)
-        await until(lambda: b"".join(heard) == every_byte)
 
 
 async def test_lines_of_a_port_that_has_none(cable: Cable) -> None:

@@ -442,7 +442,7 @@ TWINS = (
         " reactive_power_export=0.132kvar reactive_power_import_l2=0.046kvar current_l1=0.3A !equipment_id !tariff",
     ),
     Twin(
-        "Finland: the same telegram, two hours from UTC; and a stamp without a valid date",
+        "Finland: the same telegram, two hours from UTC",
         telegram("KAM5", "0-0:1.0.0(240701214520S)", "1-0:1.8.0(00000003.997*kWh)", "1-0:2.8.0(00000000.000*kWh)"),
         ("h1", "FI", None),
         "2024-07-01T21:45:20+03:00",

@@ -410,7 +410,9 @@ def test_the_total_of_tariffs_where_all_are_known() -> None:
     # Of the first hour that both have nobody knows all that has grown in it.
     assert hours_of(total, 1.0) == [hour(TEN, 11.75, is_first=True), hour(ELEVEN, 12.5, 0.75), hour(ONE, 15.0, 2.5)]
     assert [(gap.start.hour, gap.hours) for gap in total.gaps] == [(12, 1)]
-    assert [(stretch.first.hour, stretch.last.hour, stretch.hours) for stretch in total.stretches] == [(10, 13, 3)]
+    assert [(one.first.hour, str(one.first_value), str(one.last_value)) for one in total.stretches] == [
+        (10, "11.75", "15")
+    ]
 
 
 def test_the_total_of_tariffs_of_two_meters() -> None:

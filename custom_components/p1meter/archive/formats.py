@@ -144,7 +144,7 @@ def csv_cells(readings: Mapping[str, Reading]) -> dict[str, str]:
         value = reading.value
         if value is None:
             continue
-        column = key if reading.unit is None else f"{key} ({reading.unit})"
+        column = key if reading.unit is None else f"{key} ({reading.unit.translate(_CONTROL)})"
         if isinstance(value, datetime):
             cells[column] = value.isoformat()
         elif isinstance(value, Decimal):

@@ -58,17 +58,14 @@ class Stretch(NamedTuple):
     """A run of readings of one meter: they never fall.
 
     Attributes:
-        first, last: when its first and its last hour begin.
+        first: when its first hour begins.
         first_value: its first reading, which may be before the end of the first hour.
         last_value: its last reading.
-        hours: how many rows it has.
     """
 
     first: datetime
-    last: datetime
     first_value: Decimal
     last_value: Decimal
-    hours: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +213,7 @@ def _series(name: str, collected: _Collected, problems: Problems) -> Series:
             # It was replaced within the first hour.
             rows.pop()
         rows += made
-        stretches.append(Stretch(made[0].start, made[-1].start, run[0].value, run[-1].value, len(made)))
+        stretches.append(Stretch(made[0].start, run[0].value, run[-1].value))
     return Series(name, collected.unit, rows, stretches)
 
 

@@ -477,7 +477,8 @@ def _check_address(port: str) -> None:
 def _kind(port: str, err: Exception) -> TransportErrorKind:
     """Translate what opening a port ended in."""
     match err:
-        case UnknownUriScheme() | _BadAddressError():
+        # A name that is none, such as p1..lan, is only found out when it is looked up.
+        case UnknownUriScheme() | _BadAddressError() | UnicodeError():
             return TransportErrorKind.UNKNOWN_SCHEME
         case NoRfc2217Error():
             return TransportErrorKind.NO_RFC2217

@@ -104,15 +104,20 @@ def _is_valid(key: str, value: Decimal, unit: str | None, sent: str, profile: Pr
         return -1 <= value <= 1
     if key == "limiter_threshold" and (unit or profile.limiter_unit) is None:
         return False  # it may be in W, kW, A or kVA
+    return _is_limit(sent)
+
+
+def _is_limit(sent: str) -> bool:
+    """Return whether there is a limit: all nines stand for none."""
     digits = [letter for letter in sent.partition("*")[0] if letter.isdecimal()]
-    return len(digits) < _FEWEST_NINES or set(digits) != {"9"}  # all nines: there is no limit
+    return len(digits) < _FEWEST_NINES or set(digits) != {"9"}
 
 
 def _state(register: Register, sent: str, profile: Profile) -> str | None:
     sent = sent.strip()
     if register.key == "grid_configuration":
         return sent if sent in register.options else None
-    if sent in {"ON", "OFF"}:  # 0-0:96.50.68 in Hungary
+    if register.key == "breaker_state" and sent in {"ON", "OFF"}:  # 0-0:96.50.68 in Hungary
         return "connected" if sent == "ON" else "disconnected"
     state = count(sent)
     if state is None:
@@ -146,7 +151,10 @@ def derive(sent: Mapping[str, Object], readings: Mapping[str, Reading], stamp: S
         item, groups = sent[BOTH_FUSES]
         if len(groups) > 1:
             value, unit = number_with_unit(groups[1])
-            yield Reading("fuse_threshold_export", value if value is None else abs(value), unit, None, item.obis, None)
+            if value is not None:
+                is_valid = unit in {None, *UNITS["current"]} and _is_limit(groups[1])
+                value = abs(value) if is_valid else None
+            yield Reading("fuse_threshold_export", value, unit, None, item.obis, None)
     if LOGICAL_NAME in sent:
         item, groups = sent[LOGICAL_NAME]
         if readings["equipment_id"].obis != item.obis:

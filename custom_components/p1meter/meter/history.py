@@ -166,7 +166,7 @@ def month_peaks(groups: Sequence[str], stamp: Stamp) -> list[MonthPeak] | None:
         return None
     entries = list(groups[3:])
     if entries in ([], [""]):
-        return [] if not int(groups[0]) else None
+        return None if groups[0].strip("0") else []
     if len(entries) % 3:
         return None
     months = []

@@ -258,7 +258,7 @@ def _several(line: str) -> Iterator[tuple[Code | None, tuple[str, ...]]]:
     """Yield the objects of a line with any number of them; None for the code of what continues the line before."""
     for part in line.replace("\r", "").split("\n"):
         try:
-            found = split_line(part.encode("latin-1"))
+            found = split_line(part)
         except ValueError:
             continue
         for text, groups in found:

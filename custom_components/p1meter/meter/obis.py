@@ -80,27 +80,26 @@ def _part(text: str) -> int | str:
     return int(text) if text.isdigit() else text
 
 
-def split_line(line: bytes | str) -> list[tuple[str, tuple[str, ...]]]:
+def split_line(line: str) -> list[tuple[str, tuple[str, ...]]]:
     r"""Return the objects of one data line as (code, values): `1.8.0(1)1.8.1(2)` gives two.
 
     `line` comes without its line end. The code is the text as sent, for `Obis.parse`; an empty code stands for a line
-    that begins with `(` and continues the object before it. The values are what stands between the brackets; bytes are
-    taken as Latin-1. (IEC 62056-21 §6; two-line gas value: DSMR 3.0 P1 §5.12.)
+    that begins with `(` and continues the object before it. The values are what stands between the brackets.
+    (IEC 62056-21 §6; two-line gas value: DSMR 3.0 P1 §5.12.)
 
     Raises:
         ValueError: the line is no data line.
     """
-    text = line if isinstance(line, str) else line.decode("latin-1")
     objects = []
     position = 0
-    if continuation := _CONTINUATION.match(text):
+    if continuation := _CONTINUATION.match(line):
         objects.append(("", tuple(continuation[1].split(")("))))
         position = continuation.end()
-    while found := _OBJECT.match(text, position):
+    while found := _OBJECT.match(line, position):
         objects.append((found[1], tuple(found[2].split(")("))))
         position = found.end()
-    if not objects or text[position:].strip(" "):
-        raise ValueError(f"not a data line: {text!r}")
+    if not objects or line[position:].strip(" "):
+        raise ValueError(f"not a data line: {line!r}")
     return objects
 
 

@@ -82,8 +82,8 @@ class Register:
 
 _ALTERNATIVES = re.compile(r"\w+(?:/\w+)+")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-# Names that speak of import or export; those of last month are Hungarian only.
 _HOUR = 3600
+# Names that speak of import or export; those of last month have one wording everywhere.
 _IMPORT_OR_EXPORT = re.compile(r"(?!last_month_).*(?:import|export|combined|absolute)")
 
 

@@ -99,18 +99,16 @@ class HistoryError(Exception):
         kind: `empty`, `unknown_format`, `not_whole` (a compressed file was cut off or damaged), `too_large` (so much
             comes out of a compressed file that no meter can have said it), `stopped` (`HistoryFile.stop` was called)
             or `columns_needed` (lines without codes: somebody has to say what the values are).
-        line: how far it was read; 0 if it is not about a line.
         detail: the first line, where columns are needed.
         file: which of several files it is about; "" where there is only one.
     """
 
-    def __init__(self, kind: HistoryErrorKind, line: int = 0, detail: str = "", *, file: str = "") -> None:
+    def __init__(self, kind: HistoryErrorKind, detail: str = "", *, file: str = "") -> None:
         """Say what is wrong."""
         self.kind = kind
-        self.line = line
         self.detail = detail
         self.file = file
-        super().__init__(f"{kind} (line {line}) {detail}".rstrip())
+        super().__init__(f"{kind} {detail}".rstrip())
 
 
 _LONGEST_DETAIL = 80

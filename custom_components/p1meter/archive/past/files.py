@@ -104,7 +104,7 @@ class HistoryFile:
             raise HistoryError("unknown_format" if self.size else "empty")
         for beginning, name in found:
             if beginning.needs_columns and not columns:
-                raise HistoryError("columns_needed", 1, beginning.needs_columns, file=name)
+                raise HistoryError("columns_needed", beginning.needs_columns, file=name)
         self._position = 0
         self.kind: HistoryKind = found[0][0].kind
         if self.kind != "p1_monitor":
@@ -206,7 +206,7 @@ class HistoryFile:
             with path.open("rb") as file:
                 yield file
         except (BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as err:
-            raise HistoryError("not_whole", detail=str(err), file=self.problems.file) from err
+            raise HistoryError("not_whole", str(err), file=self.problems.file) from err
         except HistoryError as err:
             err.file = err.file or self.problems.file
             raise
