@@ -52,7 +52,7 @@ async def async_copy(
             registry.async_update_entity(ours.entity_id, disabled_by=None)
     found = await get_instance(hass).async_add_executor_job(_read, hass, wanted)
     series = {slot: one for slot, one in found.items() if await async_why_not(hass, entry.entry_id, slot, one) is None}
-    return await async_write(hass, entry, Found(None, series, [], Problems()), overwrite=False)
+    return await async_write(hass, entry, Found(series, [], Problems()), overwrite=False)
 
 
 def _read(hass: HomeAssistant, wanted: dict[str, str]) -> dict[str, Series]:

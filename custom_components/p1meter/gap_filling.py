@@ -17,7 +17,7 @@ from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_SPREAD_GAPS
-from .gaps import carried_on, find, is_flat, of_cost, rewritten
+from .gaps import carried_on, find, of_cost, rewritten
 from .joint import HOUR
 from .memory import Filled
 from .meter import REGISTERS
@@ -33,7 +33,7 @@ from .recorded import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 
     from homeassistant.components.recorder.models import StatisticMetaData
     from homeassistant.config_entries import ConfigEntry
@@ -142,11 +142,14 @@ def spread_hours(memory: Memory, slot: str) -> frozenset[float]:
 
 
 @asynccontextmanager
-async def async_give_way(hass: HomeAssistant, entry_id: str, store: MeterStore, slot: str) -> AsyncGenerator[None]:
+async def async_give_way(
+    hass: HomeAssistant, entry_id: str, store: MeterStore, slot: str
+) -> AsyncGenerator[set[float]]:
     """Let somebody write hours of a total who knows what was used in them: ours are flat meanwhile.
 
-    Use it with the lock of the statistics, and read the rows within it. A gap of which hours were written is forgotten
-    after it; one of which nothing was written is as it was before.
+    Use it with the lock of the statistics, and read the rows within it. The set that it gives is to be filled with the
+    hours that are written: when they begin, seconds since 1970. A gap with one of them is forgotten after it; any other
+    is as it was before.
 
     Args:
         hass: where the recorder runs.
@@ -155,16 +158,20 @@ async def async_give_way(hass: HomeAssistant, entry_id: str, store: MeterStore, 
         slot: of the total.
     """
     memory = store.memory
+    written: set[float] = set()
     ours = [filled for filled in memory.filled if filled.slot == slot]
     if not ours:
-        yield
+        yield written
         return
     await _async_change(hass, entry_id, store, [filled._replace(spread=False) for filled in ours])
     try:
-        yield
+        yield written
     finally:
         await async_until_written(hass)
-        kept = {filled.gap for filled in ours if await _async_is_untouched(hass, entry_id, filled)}
+        flat = [filled.gap for filled in memory.filled if filled.slot == slot]
+        for gap in flat:
+            await _async_carry_on(hass, entry_id, slot, gap, written)
+        kept = {gap for gap in flat if written.isdisjoint((gap.before, *gap.hours))}
         memory.filled = [filled for filled in memory.filled if filled.slot != slot or filled.gap in kept]
         await _async_change(hass, entry_id, store, [filled for filled in ours if filled.gap in kept])
         store.async_save_soon()
@@ -319,15 +326,14 @@ async def _async_write_rows(hass: HomeAssistant, entity_id: str, gap: Gap, unit:
     return True
 
 
-async def _async_is_untouched(hass: HomeAssistant, entry_id: str, filled: Filled) -> bool:
-    """Return whether a gap that was made flat still is; if not, have the rest of it go on from what is known."""
-    if (entity := total_of(hass, entry_id, filled.slot)) is None:
-        return True
-    plan = await get_instance(hass).async_add_executor_job(_plan_rest, hass, entity.entity_id, filled.gap)
+async def _async_carry_on(hass: HomeAssistant, entry_id: str, slot: str, gap: Gap, written: Collection[float]) -> None:
+    """Have the hours of a flat gap go on from those that were written."""
+    if (entity := total_of(hass, entry_id, slot)) is None:
+        return
+    plan = await get_instance(hass).async_add_executor_job(_plan_rest, hass, entity.entity_id, gap, written)
     if plan is not None and plan.rows:
         async_import_statistics(hass, plan.metadata, [data_of(row) for row in plan.rows])
         await async_until_written(hass)
-    return plan is None
 
 
 class _Plan(NamedTuple):
@@ -346,9 +352,9 @@ def _plan(hass: HomeAssistant, entity_id: str, gap: Gap, unit: str | None, sprea
     return None if rows is None else _Plan(metadata, rows)
 
 
-def _plan_rest(hass: HomeAssistant, entity_id: str, gap: Gap) -> _Plan | None:
-    """Return what is to be written after hours of a gap were; None: none of them was. Reads the database."""
+def _plan_rest(hass: HomeAssistant, entity_id: str, gap: Gap, written: Collection[float]) -> _Plan | None:
+    """Return what is to be written after hours were; None: there are no statistics. Reads the database."""
     if (metadata := read_metadata(hass, entity_id)) is None:
         return None
     hours = read_rows(hass, metadata, dt_util.utc_from_timestamp(gap.before), "hour")
-    return None if is_flat(hours, gap) else _Plan(metadata, carried_on(hours, gap))
+    return _Plan(metadata, carried_on(hours, gap, written))

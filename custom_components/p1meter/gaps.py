@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .joint import HOUR, PERIOD, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 # Half of the last digit that meters send: what is less comes from rounding.
 _LEAST = 0.0005
@@ -114,25 +114,22 @@ def rewritten(hours: Sequence[Row], gap: Gap, *, spread: bool) -> list[Row] | No
     return [row for row in rows if row != by_start.get(row.start)]
 
 
-def is_flat(hours: Sequence[Row], gap: Gap) -> bool:
-    """Whether all hours of a gap have rows in which nothing was used."""
-    by_start = {row.start: row.sum for row in hours}
-    sums = [by_start.get(start) for start in (gap.before, *gap.hours)]
-    return all(one is not None and one == sums[0] for one in sums)
+def carried_on(hours: Sequence[Row], gap: Gap, known: Collection[float]) -> list[Row]:
+    """Return the rows that are to be written so that nothing is used in hours of a gap of which nothing is known.
 
-
-def carried_on(hours: Sequence[Row], gap: Gap) -> list[Row]:
-    """Return the rows that are to be written so that no sum falls: flat ones after hours of which more is known now.
+    What is known of others may have changed the sums before them.
 
     Args:
-        hours: rows of the hours, in their order, some of those of the gap from a file.
+        hours: rows of the hours, in their order.
         gap: whose rows were flat before.
+        known: when the hours begin of which more is known now.
     """
+    flat = set(gap.hours).difference(known)
     written: list[Row] = []
     for before, row in pairwise(hours):
         last = written[-1] if written and written[-1].start == before.start else before
-        if row.start in gap.hours and row.sum < last.sum:
-            written.append(last._replace(start=row.start))
+        if row.start in flat and row != (following := last._replace(start=row.start)):
+            written.append(following)
     return written
 
 

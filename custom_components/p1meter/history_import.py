@@ -159,12 +159,18 @@ async def async_write(
             if register is None or metadata is None or (factor := factor_of(metadata, series)) is None:
                 continue
             total = RegisterResult(slot, register.entity_id, 0, 0, 0, 0)
-            async with async_give_way(hass, entry.entry_id, store, slot):
+            async with async_give_way(hass, entry.entry_id, store, slot) as known:
+                flat = spread_hours(store.memory, slot)
+                # Something was counted in the hour in which a gap began, before it: a file may know all of it.
+                begun = register.made_up - flat
                 # The newest first: older ones are put before it, and whatever is written by then is whole.
                 for hours in reversed(await keeper.async_in_recorder(_batches, series, factor)):
+                    starts = {hour.start for hour in hours}
+                    register.made_up = flat | (begun & starts)
                     merged = await keeper.async_in_recorder(register.merge, hours, factor, overwrite)
+                    known.update(starts.intersection(row.start for piece in merged.pieces for row in piece.rows))
                     await keeper.async_write(slot, register, metadata, merged)
-                    register.made_up -= {hour.start for hour in hours}
+                    flat -= starts
                     total = replace(
                         total,
                         added=total.added + merged.new,

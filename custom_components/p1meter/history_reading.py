@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .archive import History, HistoryFile, Problems, Series
-    from .archive.past import Dated, HistoryKind
+    from .archive.past import Dated
     from .coordinator import MeterCoordinator, P1MeterConfigEntry
 
 # Progress is told in steps of so much.
@@ -44,14 +44,10 @@ class LeftOut:
         key: the register as the file has it: `1:gas`, `export_tariff_1`.
         why: `no_sensor` (this meter has none for it), `disabled` (it has, but it is disabled), `not_recorded` (the
             recorder was told to leave it out) or `unit` (the recorder counts it in something else).
-        slot: the sensor's slot; None where there is none.
-        series: what the file says of it.
     """
 
     key: str
     why: WhyNot
-    slot: str | None
-    series: Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +55,11 @@ class Found:
     """What files, or the memory of a meter, say of our sensors.
 
     Attributes:
-        kind: of the first file; None: the memory of the meter.
         series: by slot id (`electricity_import_tariff_1`), in the order of the file.
         left_out: the registers that are not imported.
         problems: what could not be used of the files.
     """
 
-    kind: HistoryKind | None
     series: Mapping[str, Series]
     left_out: Sequence[LeftOut]
     problems: Problems
@@ -122,7 +116,7 @@ async def async_read(
         history, meters = await hass.async_add_executor_job(read, file)
     finally:
         file.stop()
-    return await _found(hass, meter, file.kind, history, meters)
+    return await _found(hass, meter, history, meters)
 
 
 async def async_read_meter(hass: HomeAssistant, entry: P1MeterConfigEntry) -> Found:
@@ -133,7 +127,7 @@ async def async_read_meter(hass: HomeAssistant, entry: P1MeterConfigEntry) -> Fo
     meter = entry.runtime_data
     values = [] if meter.data is None else list(readings_of(history_rows(meter.data)))
     history = collect(values, until=dt_util.utcnow())
-    return await _found(hass, meter, None, history, _Meters())
+    return await _found(hass, meter, history, _Meters())
 
 
 class _Meters:
@@ -152,9 +146,7 @@ class _Meters:
         return self._ids.get(key, set())
 
 
-async def _found(
-    hass: HomeAssistant, meter: MeterCoordinator, kind: HistoryKind | None, history: History, meters: _Meters
-) -> Found:
+async def _found(hass: HomeAssistant, meter: MeterCoordinator, history: History, meters: _Meters) -> Found:
     """Find the sensors of what was read."""
     entry_id = meter.config_entry.entry_id
     found: dict[str, Series] = {}
@@ -163,7 +155,7 @@ async def _found(
     for key, series in history.series.items():
         slot = _slot_of(meter, key, meters)
         if slot is None:
-            left_out.append(LeftOut(key, "no_sensor", None, series))
+            left_out.append(LeftOut(key, "no_sensor"))
         else:
             by_slot.setdefault(slot, []).append(series)
     for total, parts in TOTALS.items():
@@ -178,15 +170,15 @@ async def _found(
             if joined is None:
                 # The one that goes on is ours.
                 ended, series = sorted((series, other), key=lambda one: one.rows[-1].start)
-                left_out.append(LeftOut(ended.key, "no_sensor", None, ended))
+                left_out.append(LeftOut(ended.key, "no_sensor"))
             else:
                 series = joined
         why = await async_why_not(hass, entry_id, slot, series)
         if why is None:
             found[slot] = series
         else:
-            left_out.append(LeftOut(series.key, why, slot, series))
-    return Found(kind, found, left_out, history.problems)
+            left_out.append(LeftOut(series.key, why))
+    return Found(found, left_out, history.problems)
 
 
 def _slot_of(meter: MeterCoordinator, key: str, meters: _Meters) -> str | None:

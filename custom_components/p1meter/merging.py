@@ -110,7 +110,7 @@ class Difference(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What importing would do, without and with overwriting; in the unit of the statistics.
+    """What importing would do, without overwriting; in the unit of the statistics.
 
     Attributes:
         new: hours that the recorder does not have and gets.
@@ -120,7 +120,6 @@ class Summary(NamedTuple):
         largest: the one that differs most; None: none does.
         misfits: hours in gaps of the recorder that do not fit between the rows around them: not written.
         later: hours after those of the recorder, which goes on from its own: not written.
-        changed: hours that would get another state or growth if those that both have are overwritten.
         joins_another_meter: the last hour before those of the recorder is of another meter than its first: the value
             falls, or leaps further than could have been used. What was used between the two is not known.
     """
@@ -131,7 +130,6 @@ class Summary(NamedTuple):
     largest: Difference | None
     misfits: int
     later: int
-    changed: int
     joins_another_meter: bool
 
 
@@ -231,8 +229,8 @@ def merge(hours: Sequence[Past], ours: Ours, *, overwrite: bool, factor: float =
 
 
 def preview(hours: Sequence[Past], ours: Ours, factor: float = 1.0) -> Summary:
-    """Return what `merge` would do."""
-    added, overwritten = (merge(hours, ours, overwrite=overwrite, factor=factor) for overwrite in (False, True))
+    """Return what `merge` would do without overwriting, and how much both differ."""
+    added = merge(hours, ours, overwrite=False, factor=factor)
     sums = {row.start: row.sum for row in ours.rows}
     both = [hour for hour in hours if hour.start in sums]
     found: list[Difference] = []
@@ -249,7 +247,6 @@ def preview(hours: Sequence[Past], ours: Ours, factor: float = 1.0) -> Summary:
         largest=max(differing, key=lambda one: abs(one.file - one.recorder), default=None),
         misfits=added.misfits,
         later=added.later,
-        changed=overwritten.changed,
         joins_another_meter=added.joins_another_meter,
     )
 

@@ -9,9 +9,6 @@ from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
     SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
 )
 import probatio as vol
 
@@ -38,7 +35,7 @@ from .dialogue_fields import (
     dialogue_section,
 )
 from .energy_dashboard import EnergyDashboardError, async_apply, async_proposal, async_sources
-from .fields import dropdown, number_box
+from .fields import dropdown, number_box, tick_list
 from .history_flow import HistoryFlow
 from .known import async_memory
 from .limits_flow import LimitsFlow
@@ -135,13 +132,7 @@ class P1MeterOptionsFlow(RegistersFlow, LimitsFlow, DataFlow, HistoryFlow, Repor
         return self.async_show_form(
             # Other words where it must be warned of counting twice.
             step_id="energy_beside" if proposal.beside else "energy",
-            data_schema=vol.Schema(
-                {
-                    vol.Required(CONF_SOURCES, default=list(proposal.ticked)): SelectSelector(
-                        SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
-                    )
-                }
-            ),
+            data_schema=vol.Schema({vol.Required(CONF_SOURCES, default=list(proposal.ticked)): tick_list(options)}),
             description_placeholders={
                 "sources": await self._async_list(proposal.sources),
                 "beside": ", ".join(proposal.beside),

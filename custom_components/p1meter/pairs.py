@@ -227,15 +227,15 @@ def keys_of(old: Old) -> tuple[str, ...]:
     return _ON_MBUS.get(_quantity(old) or "", ()) if old.platform != "dsmr_reader" else ()
 
 
-def continued(last: Row | None, rows: Sequence[Row]) -> list[Row]:
+def continued(last: Row, rows: Sequence[Row]) -> list[Row]:
     """Return the rows of one statistic of a total that come after the last one of another, as they go on from it.
 
     Args:
-        last: the last row of the statistic that is to go on; None: it has none.
+        last: the last row of the statistic that is to go on.
         rows: of the other one, in their order; those of the same total.
     """
-    if last is None or not (later := [row for row in rows if row.start > last.start]):
-        return list(rows) if last is None else []
+    if not (later := [row for row in rows if row.start > last.start]):
+        return []
     known = [row for row in rows if row.start <= last.start]
     begin = known[-1] if known else later[0]
     # Where both were read side by side, what the other one has counted already is not counted once more.

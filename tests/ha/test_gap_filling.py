@@ -76,8 +76,8 @@ async def live_through_a_gap(house: House) -> None:
     await house.until(house.at("20:10:15"))
 
 
-async def sums(house: House, entity_id: str = LOW) -> dict[int, float]:
-    """Return the sum at the end of each hour that has a row, by the hour."""
+async def sums(house: House, entity_id: str = LOW, first: float = 100.0) -> dict[int, float]:
+    """Return the sum at the end of each hour that has a row, by the hour; `first` is the reading it began with."""
     rows = await get_instance(house.hass).async_add_executor_job(
         statistics_during_period,
         house.hass,
@@ -91,7 +91,7 @@ async def sums(house: House, entity_id: str = LOW) -> dict[int, float]:
     for row in rows.get(entity_id, ()):
         if entity_id == LOW:
             # The reading goes with the sum.
-            assert (row["state"] or 0) - (row["sum"] or 0) == pytest.approx(100)
+            assert (row["state"] or 0) - (row["sum"] or 0) == pytest.approx(first)
     return {
         datetime.fromtimestamp(row["start"], UTC).hour: round(row["sum"] or 0.0, 4) for row in rows.get(entity_id, ())
     }
@@ -116,6 +116,14 @@ async def choose(house: House, *filled: Filled, spread: bool) -> None:
 def memory(house: House) -> Memory:
     known: Memory = house.entry.runtime_data.memory
     return known
+
+
+def file(house: House, folder: Path, readings: dict[str, float]) -> Path:
+    """Write a file of the past that has what stood on the register at these times."""
+    path = folder / "SML3Feb2026"
+    lines = (f"00100;({stamp(house.at(at))});10181;({value:010.3f}*kWh)\n" for at, value in readings.items())
+    path.write_text("".join(lines), "ascii")
+    return path
 
 
 async def test_a_gap_is_left_as_it_came(house: House) -> None:
@@ -239,13 +247,14 @@ async def test_a_file_with_the_real_hours_wins(hass: HomeAssistant, house: House
     store = house.entry.runtime_data.store
 
     async def give_way(slot: str, rows: dict[int, float]) -> None:
-        async with store.statistics, async_give_way(hass, house.entry.entry_id, store, slot):
+        async with store.statistics, async_give_way(hass, house.entry.entry_id, store, slot) as known:
             flat = {hour: total for hour, total in (await sums(house)).items() if hour > 11}
             assert flat == (GATHERED if slot == LOW_SLOT or not spread else SPREAD)
             data: list[StatisticData] = [
                 {"start": house.at(f"{hour}:00"), "state": 100 + total, "sum": total} for hour, total in rows.items()
             ]
             async_import_statistics(hass, metadata_of(LOW, "kWh"), data)
+            known.update(house.at(f"{hour}:00").timestamp() for hour in rows)
 
     # A file about something else, and about another time.
     await give_way("electricity_import_tariff_2", {})
@@ -267,10 +276,7 @@ async def test_a_file_is_imported_over_hours_that_were_spread(
     await choose(house, await find(house), spread=True)
     # What stood on the register at the end of these hours.
     readings = {"15:00": 101.5, "16:00": 104.0, "17:00": 104.0, "18:00": 105.5, "19:00": 106.9}
-    lines = (f"00100;({stamp(house.at(at))});10181;({value:010.3f}*kWh)\n" for at, value in readings.items())
-    path = tmp_path / "SML3Feb2026"
-    path.write_text("".join(lines), "ascii")
-    found = await async_read(hass, house.entry, [path])
+    found = await async_read(hass, house.entry, [file(house, tmp_path, readings)])
     (preview, *_) = [one for one in await async_preview(hass, house.entry, found) if one.slot == LOW_SLOT]
     assert (preview.summary.new, preview.summary.both) == (5, 0)
     results = await async_write(hass, house.entry, found, overwrite=False)
@@ -280,6 +286,61 @@ async def test_a_file_is_imported_over_hours_that_were_spread(
     before = await sums(house)
     await async_write(hass, house.entry, found, overwrite=False)
     assert await sums(house) == before
+
+
+async def test_hours_before_a_gap_in_the_very_first_hour(hass: HomeAssistant, house: House, tmp_path: Path) -> None:
+    """p1meter was added at noon and the computer moved at 12:42; later the file of the program before is imported."""
+    await low(house, "12:05:00", 100.0)
+    await low(house, "12:35:00", 100.5)
+    await house.until(house.at("12:42:00"))
+    await house.off()
+    await house.until(house.at("19:08:00"))
+    await house.on()
+    await low(house, "19:08:05", 107.0)
+    await low(house, "20:05:00", 108.0)
+    await house.until(house.at("20:10:15"))
+    await choose(house, await find(house), spread=True)
+    before = await sums(house)
+    found = await async_read(hass, house.entry, [file(house, tmp_path, {"10:00": 97.0, "11:00": 98.0, "12:00": 99.75})])
+    await async_write(hass, house.entry, found, overwrite=False)
+    after = await sums(house, first=97.0)
+    assert {hour: after.pop(hour) for hour in (9, 10, 11)} == {9: 0.0, 10: 1.0, 11: 2.75}
+    # Nothing of what the recorder has has become less or more, and the gap is spread as it was.
+    assert after == {hour: pytest.approx(total + 3.0) for hour, total in before.items()}
+    assert [filled.spread for filled in memory(house).filled] == [True]
+
+
+async def test_a_file_in_whose_hours_nothing_was_used(hass: HomeAssistant, house: House, tmp_path: Path) -> None:
+    """It knows that all of it was used in the hour after the gap: that is not spread once more."""
+    await live_through_a_gap(house)
+    await choose(house, await find(house), spread=True)
+    readings = {f"{hour}:00": 101.3 for hour in range(15, 20)}
+    found = await async_read(hass, house.entry, [file(house, tmp_path, readings)])
+    await async_write(hass, house.entry, found, overwrite=False)
+    assert await sums(house) == GATHERED
+    assert spread_hours(memory(house), LOW_SLOT) == frozenset()
+
+
+async def test_hours_around_a_gap_that_are_overwritten(hass: HomeAssistant, house: House, tmp_path: Path) -> None:
+    """The file tells what was used in hours on both sides, and nothing of those of the gap: they stay without use."""
+    await live_through_a_gap(house)
+    await low(house, "20:40:00", 108.5)
+    await house.until(house.at("21:10:15"))
+    await choose(house, await find(house), spread=True)
+    path = tmp_path / "hours.csv"
+    path.write_text(
+        "Hour Start,Electricity 1 (Dutch Users: Low Tariff),Electricity 2 (Dutch Users: Normal Tariff),"
+        "Electricity 1 Returned (Dutch Users: Low Tariff),Electricity 2 Returned (Dutch Users: Normal Tariff),Gas\r\n"
+        "2026-02-07T14:00:00+01:00,0.1,0,0,0,0\r\n2026-02-07T21:00:00+01:00,0.25,0,0,0,0\r\n",
+        "ascii",
+    )
+    found = await async_read(hass, house.entry, [path])
+    await async_write(hass, house.entry, found, overwrite=True)
+    # 0.2 less was used from 13 to 14 h, and 0.25 less from 20 to 21 h; what was used in the others is as it was.
+    expected = SPREAD | {13: 0.6, 14: 1.8, 15: 3.0, 16: 4.2, 17: 5.4, 18: 6.6, 19: 7.8, 20: 8.05}
+    used = await house.sums(LOW, "hour")
+    assert dict(zip(expected, used, strict=True)) == expected
+    assert [filled.spread for filled in memory(house).filled] == [True]
 
 
 async def test_rows_of_others_without_a_reading_are_no_gap(hass: HomeAssistant, house: House) -> None:

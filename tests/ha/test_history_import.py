@@ -132,7 +132,7 @@ async def test_hours_before_those_of_the_recorder(house: HouseWithFiles) -> None
     path = house.file({"09:00": 97.0, "10:00": 98.0, "11:00": 98.0, "12:00": 100.2})
     preview = await house.preview(path)
     assert preview.entity_id == LOW
-    assert preview.summary == (4, 0, 0, None, 0, 0, 0, False)
+    assert preview.summary == (4, 0, 0, None, 0, 0, False)
     result = await house.bring(path)
     assert (result.added, result.changed, result.misfits, result.later) == (4, 0, 0, 0)
     # 0.7 kWh from 12 to 13 h: also the 0.1 before the recorder began.
@@ -207,7 +207,7 @@ async def test_hours_that_both_have(house: HouseWithFiles) -> None:
     assert found.problems.counts == {"future": 1}
     preview = await house.preview(path)
     summary = preview.summary
-    assert (summary.new, summary.both, summary.differing, summary.changed) == (1, 3, 2, 2)
+    assert (summary.new, summary.both, summary.differing) == (1, 3, 2)
     assert summary.largest == (house.at("13:00").timestamp(), 0.5, 1.0)
     result = await house.bring(path)
     assert (result.added, result.changed) == (1, 0)
@@ -399,11 +399,11 @@ async def test_registers_without_a_sensor_that_is_recorded(hass: HomeAssistant, 
     with patch(unrecorded, lambda _hass, entity_id: "export" not in entity_id):
         found = await house.read(path)
     assert list(found.series) == [TARIFF, "electricity_import_total", "gas_gas"]
-    assert {(one.key, one.why, one.slot) for one in found.left_out} == {
-        ("import_tariff_2", "disabled", "electricity_import_tariff_2"),
-        ("export_tariff_1", "not_recorded", "electricity_export_tariff_1"),
-        ("reactive_import_tariff_1", "no_sensor", "electricity_reactive_import_tariff_1"),
-        ("2:water", "no_sensor", None),
+    assert {(one.key, one.why) for one in found.left_out} == {
+        ("import_tariff_2", "disabled"),
+        ("export_tariff_1", "not_recorded"),
+        ("reactive_import_tariff_1", "no_sensor"),
+        ("2:water", "no_sensor"),
     }
     # What was disabled since is left alone.
     er.async_get(hass).async_remove(LOW)
@@ -515,14 +515,13 @@ async def test_what_the_meter_itself_remembers(house: HouseWithFiles) -> None:
     """A meter in Hungary says what it showed at the end of the month before."""
     await house.uses({"12:03": 100.25})
     found = await async_read_meter(house.hass, house.entry)
-    assert (found.kind, found.series, found.left_out) == (None, {}, [])
+    assert (found.series, found.left_out) == ({}, [])
     energy = "".join(f"({value}*kWh)" for value in ("004000.000", "000060.000", "003940.000", *["000000.000"] * 3))
     reactive = "(000000.000*kvarh)" * 6 + "(000000.000*kWh)"
     await house.says(
         {"1-0:1.8.1": "(000100.250*kWh)", "0-0:98.1.0": f"(260201000000W){energy}{reactive}" + "(00.000*kW)" * 6}
     )
     found = await async_read_meter(house.hass, house.entry)
-    assert found.kind is None
     await house.until(house.at("12:06"))
     await async_write(house.hass, house.entry, found, overwrite=False)
     # Midnight there is 23:00 UTC. All that was used since is in the hour in which the recorder began.

@@ -25,7 +25,7 @@ DIFFERING = (
     "- Of these, others than in the file: 3; the most at 2026-01-01 01:00: 1.25 in the file, 1 m³ in Home Assistant"
 )
 HOUR = timedelta(hours=1)
-NOTHING = Summary(0, 0, 0, None, 0, 0, 0, joins_another_meter=False)
+NOTHING = Summary(0, 0, 0, None, 0, 0, joins_another_meter=False)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def series(*stretches: tuple[float, float], gap: int = 0) -> Series:
 
 
 def told(words: Words, one: Series, summary: Summary, unit: str | None = "m³") -> list[str]:
-    found = Found("sml3", {"gas_gas": one}, (), Problems())
+    found = Found({"gas_gas": one}, (), Problems())
     return words.would_change(found, [RegisterPreview("gas_gas", "sensor.gas", one, unit, summary)]).splitlines()
 
 
@@ -83,7 +83,6 @@ def test_everything_that_can_be_said_of_a_register(words: Words) -> None:
         largest=Difference(MIDNIGHT.timestamp(), 1.25, 1.0),
         misfits=4,
         later=5,
-        changed=6,
         joins_another_meter=True,
     )
     assert told(words, series((5001.25, 5001.25), (0, 2), gap=3), summary)[1:] == [
@@ -120,7 +119,7 @@ def test_problems_of_which_none_was_kept_are_counted(words: Words) -> None:
     for number in range(Problems.KEPT):
         problems.add(number + 1, "damaged")
     problems.add(Problems.KEPT + 1, "future", "2027-01-01")
-    assert words.would_change(Found("sml3", {}, (), problems), []).splitlines() == [
+    assert words.would_change(Found({}, (), problems), []).splitlines() == [
         "**What could not be used**",
         "- Lines that are not whole: 100 (line 1, line 2, line 3, …)",
         "- Readings of the future: 1",

@@ -8,7 +8,7 @@ from math import nan
 
 import pytest
 
-from p1meter.gaps import Gap, carried_on, find, is_flat, of_cost, rewritten
+from p1meter.gaps import Gap, carried_on, find, of_cost, rewritten
 from p1meter.joint import HOUR, Row
 
 MIDNIGHT = 1_763_683_200.0
@@ -125,15 +125,20 @@ def test_it_does_not_touch_the_hour_before_it_without_need() -> None:
 
 def test_hours_that_a_file_does_not_have_go_on_from_those_that_it_has() -> None:
     flat = _put(HOURS, [row(hour, 1000.3) for hour in range(15, 19)])
-    assert carried_on(flat, GAP) == []
-    assert is_flat(flat, GAP)
-    assert not is_flat(HOURS, GAP)
-    assert not is_flat(_put(flat, [row(16, 1002.8)]), GAP)
+    assert carried_on(flat, GAP, ()) == []
     # The file knows of 16:00 to 17:00: 2.5 kWh.
-    assert carried_on(_put(flat, [row(16, 1002.8)]), GAP) == [row(17, 1002.8), row(18, 1002.8)]
-    assert carried_on(_put(flat, [row(16, 1002.8), row(18, 1004.0)]), GAP) == [row(17, 1002.8)]
+    assert carried_on(_put(flat, [row(16, 1002.8)]), GAP, {at(16)}) == [row(17, 1002.8), row(18, 1002.8)]
+    known = {at(16), at(18)}
+    assert carried_on(_put(flat, [row(16, 1002.8), row(18, 1004.0)]), GAP, known) == [row(17, 1002.8)]
     # A sum that falls elsewhere is none of ours.
-    assert carried_on([*flat, row(21, 1000)], GAP) == []
+    assert carried_on([*flat, row(21, 1000)], GAP, ()) == []
+
+
+@pytest.mark.parametrize("change", [2.0, -2.0])
+def test_flat_hours_go_along_with_what_was_before_them(change: float) -> None:
+    flat = _put(HOURS, [row(hour, 1000.3) for hour in range(15, 19)])
+    shifted = [one._replace(sum=one.sum + change) if one.start not in GAP.hours else one for one in flat]
+    _assert_same(carried_on(shifted, GAP, ()), [Row(hour, 1000.3, 100.3 + change) for hour in GAP.hours])
 
 
 # --- What it costs ----------------------------------------------------------------------------------------------------

@@ -330,7 +330,6 @@ def test_a_preview_counts_and_says_what_differs_most() -> None:
         largest=Difference(TWELVE, 1.25, 0.5),
         misfits=0,
         later=1,
-        changed=1,
         joins_another_meter=False,
     )
     # 10 Wh are nothing; in watt-hours they are ten.

@@ -389,8 +389,6 @@ def test_five_minutes_and_hours_come_to_the_same() -> None:
 
 def test_nothing_later_is_nothing_to_go_on_with() -> None:
     assert continued(Row(5 * HOUR, 1.0, 1.0), rows((1.0, 0.0), (1.0, 0.0))) == []
-    assert continued(None, rows((1.0, 0.0))) == rows((1.0, 0.0))
-    assert continued(None, []) == []
 
 
 def test_each_row_keeps_what_was_used_in_it() -> None:
