@@ -25,6 +25,7 @@ from .late import Captures
 from .link import Dialogue, LinkState, Stream, TransportError, TransportErrorKind, silence_limit
 from .memory import Slot, slot_id
 from .meter import Foreign, Reading, Reason, Rejected, Telegram
+from .meter.values import captured
 from .news import NewsReader
 from .ports import async_moved_port, async_prepare, async_program_on
 from .redacting import redacted_lines
@@ -343,7 +344,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             received = telegram.received_at.wall
             if key == "telegram_age":
                 return round((dt_util.utcnow() - received).total_seconds(), 1)
-            return None if telegram.time is None else round((received - telegram.time).total_seconds(), 1)
+            sent = captured(telegram.time)
+            return None if sent is None else round((received - sent).total_seconds(), 1)
         return self.refused[Reason(key.removeprefix("telegrams_refused_"))]
 
     def _make_source(self) -> Stream | Dialogue:

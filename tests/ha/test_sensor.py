@@ -345,6 +345,12 @@ async def test_the_line_is_measured(
     assert float(by_key(hass, entry, "electricity_telegram_interval").state) < 5
 
 
+async def test_a_clock_that_was_never_set_says_nothing_of_a_delay(set_up: SetUp) -> None:
+    meter = await set_up(nl5({"0-0:1.0.0": "(000101010000W)"}))
+
+    assert meter.line_value("telegram_delay") is None
+
+
 @pytest.mark.usefixtures("everything_enabled")
 async def test_the_line_tells_about_itself_before_the_first_telegram(
     hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, cable: Any, wall_clock: WallClock

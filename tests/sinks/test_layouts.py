@@ -221,7 +221,9 @@ def test_smartmeter_reader_has_phases_messages_and_counters() -> None:
     assert read["Gas_device_id"] == GAS_ID.encode().hex().upper()
 
 
-@pytest.mark.parametrize("message", ["(48656C6C6F)", f"({'9' * 19})", "()", "(-1)"])
+@pytest.mark.parametrize(
+    "message", ["(48656C6C6F)", f"({'9' * 19})", pytest.param(f"({'9' * 5000})", id="too long"), "()", "(-1)"]
+)
 def test_a_message_that_is_no_number_is_none(message: str) -> None:
     assert one("smartmeter_reader", nl5({"0-0:96.13.0": message}))["Text_msg_maxchars"] == 0
 

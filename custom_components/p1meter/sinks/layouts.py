@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..meter import REGISTERS, HistoryKind, Obis, history
 from ..meter.codes import code_of
-from ..meter.values import factor
+from ..meter.values import count, factor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +32,6 @@ CLOCK: Final = Obis.parse("0-0:1.0.0")
 
 # A zero point in time, as the program had it whose keys these are.
 _NO_TIME: Final = "0001-01-01T00:00:00Z"
-_LARGEST_COUNT: Final = 2**63 - 1
 
 
 class Message(NamedTuple):
@@ -185,8 +184,7 @@ class _Excerpt:
 
     def sent_count(self, code: str) -> int | None:
         """Return the first value of an object that is nothing but digits."""
-        text = self.sent(code)
-        return int(text) if text.isascii() and text.isdecimal() and int(text) <= _LARGEST_COUNT else None
+        return count(self.sent(code))
 
 
 def _smartmeter_reader(deliveries: Sequence[Delivery], prefix: str, selection: Selection) -> Iterator[Message]:
@@ -296,9 +294,9 @@ def _dsmr_reader(deliveries: Sequence[Delivery], _: str, selection: Selection) -
         yield Message("dsmr/meter-stats/dsmr_version", version)
     counts = {"electricity_tariff": one.sent_count("0-0:96.14.0")}
     counts |= {field: one.count(name) for field, name in _DSMR_COUNTERS.items()}
-    for field, count in counts.items():
-        if count is not None:
-            yield Message(f"dsmr/meter-stats/{field}", str(count))
+    for field, counted in counts.items():
+        if counted is not None:
+            yield Message(f"dsmr/meter-stats/{field}", str(counted))
 
 
 _LAYOUTS: Final[Mapping[MqttLayout, Callable[[Sequence[Delivery], str, Selection], Iterator[Message]]]] = {
