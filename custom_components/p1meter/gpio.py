@@ -109,6 +109,7 @@ class GpioLine:
         line: int,
         *,
         consumer: str,
+        label: str = "",
         active_low: bool = False,
         bias: GpioBias = GpioBias.AS_IS,
         drive: GpioDrive = GpioDrive.PUSH_PULL,
@@ -119,6 +120,8 @@ class GpioLine:
             chip: device of the chip, or a link to one.
             line: number of the line on the chip.
             consumer: the name that others see while we hold the line; the kernel keeps 31 bytes of it.
+            label: what the chip has to call itself, for with another kernel, or another board plugged in, the chips may
+                be numbered otherwise; "": whatever it likes.
             active_low: the pin is low when the line is on.
             bias: the resistor inside the chip.
             drive: how the pin is driven.
@@ -126,6 +129,7 @@ class GpioLine:
         self.chip = chip
         self.line = line
         self._consumer = consumer
+        self._label = label
         self._active_low = active_low
         self._bias = bias
         self._drive = drive
@@ -245,6 +249,9 @@ class GpioLine:
 
         try:
             with gpiod.Chip(self.chip) as chip:
+                label = chip.get_info().label
+                if self._label not in {"", label}:
+                    raise GpioError(GpioErrorKind.MISSING, f"{self.chip} is {label}, and no longer {self._label}")
                 yield chip
         except (OSError, ValueError) as err:
             raise GpioError(_kind(err), _words(err)) from err

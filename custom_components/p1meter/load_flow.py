@@ -38,6 +38,7 @@ from .load_settings import (
     CONF_ALLOWED_ENTITY,
     CONF_BIAS,
     CONF_CHIP,
+    CONF_CHIP_LABEL,
     CONF_DRIVE,
     CONF_ENTITY,
     CONF_KEEP_AT_STOP,
@@ -70,7 +71,7 @@ CONF_RANK: Final = "rank"
 CONF_WIRING: Final = "wiring"
 
 _OUTPUT_KEYS: Final = frozenset(
-    {CONF_ENTITY, CONF_CHIP, CONF_LINE, CONF_ACTIVE_LOW, CONF_BIAS, CONF_DRIVE, CONF_KEEP_AT_STOP}
+    {CONF_ENTITY, CONF_CHIP, CONF_CHIP_LABEL, CONF_LINE, CONF_ACTIVE_LOW, CONF_BIAS, CONF_DRIVE, CONF_KEEP_AT_STOP}
 )
 # What can be turned on and off, and the features that it must have for that.
 _SWITCHABLE: Final[Mapping[str, int]] = {
@@ -362,7 +363,8 @@ class LoadFlow(ConfigSubentryFlow):
                     CONF_KEEP_AT_STOP: wiring[CONF_KEEP_AT_STOP],
                 }
                 kept = {key: value for key, value in chosen.items() if value}
-                return await self._async_go_on({CONF_CHIP: chip, CONF_LINE: line, **kept}, user_input, "")
+                place = {CONF_CHIP: chip, CONF_CHIP_LABEL: pins.labels[chip], CONF_LINE: line}
+                return await self._async_go_on({**place, **kept}, user_input, "")
         schema = vol.Schema(
             {
                 vol.Optional(CONF_PIN): pins.selector,

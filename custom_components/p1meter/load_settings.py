@@ -28,6 +28,8 @@ CONF_ENTITY: Final = "entity_id"
 """The entity that switches it; absent: a GPIO line does."""
 CONF_CHIP: Final = "chip"
 """Path of the GPIO chip, `/dev/gpiochip0`."""
+CONF_CHIP_LABEL: Final = "chip_label"
+"""What the chip calls itself, `pinctrl-bcm2711`."""
 CONF_LINE: Final = "line"
 """Number of the line on the chip."""
 CONF_ACTIVE_LOW: Final = "active_low"
@@ -86,6 +88,7 @@ class GpioSettings:
         bias: the resistor inside the chip.
         drive: how the pin is driven.
         keep_at_stop: whether the pin stays as it is when Home Assistant stops; else the load is put in its safe state.
+        label: what the chip has to call itself; "": whatever it likes.
     """
 
     chip: str
@@ -94,6 +97,7 @@ class GpioSettings:
     bias: GpioBias = GpioBias.AS_IS
     drive: GpioDrive = GpioDrive.PUSH_PULL
     keep_at_stop: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,7 @@ def load_config(subentry: ConfigSubentry) -> LoadConfig:
             bias=GpioBias(data.get(CONF_BIAS, GpioBias.AS_IS)),
             drive=GpioDrive(data.get(CONF_DRIVE, GpioDrive.PUSH_PULL)),
             keep_at_stop=data.get(CONF_KEEP_AT_STOP, False),
+            label=data.get(CONF_CHIP_LABEL, ""),
         )
     return LoadConfig(
         settings=LoadSettings(id=subentry.subentry_id, **settings_of(data)),

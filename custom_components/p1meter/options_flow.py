@@ -22,6 +22,7 @@ from .const import (
     CONF_REQUEST_ACTIVE_LOW,
     CONF_REQUEST_AWAITED,
     CONF_REQUEST_CHIP,
+    CONF_REQUEST_CHIP_LABEL,
     CONF_REQUEST_LINE,
 )
 from .data_flow import DataFlow
@@ -72,6 +73,7 @@ _CONNECTION_KEYS: Final = frozenset(
         CONF_REQUEST,
         CONF_REQUEST_AWAITED,
         CONF_REQUEST_CHIP,
+        CONF_REQUEST_CHIP_LABEL,
         CONF_REQUEST_LINE,
         CONF_REQUEST_ACTIVE_LOW,
     }
@@ -226,6 +228,7 @@ class P1MeterOptionsFlow(RegistersFlow, LimitsFlow, DataFlow, HistoryFlow, Repor
                 chosen = {
                     **self._connection,
                     CONF_REQUEST_CHIP: chip,
+                    CONF_REQUEST_CHIP_LABEL: pins.labels[chip],
                     CONF_REQUEST_LINE: line,
                     CONF_REQUEST_ACTIVE_LOW: user_input[CONF_REQUEST_ACTIVE_LOW] or None,
                 }

@@ -292,14 +292,15 @@ class GpioOutput:
         self._started = True
         lines = self._hass.data.setdefault(LINES, {})
         held = lines.get(self._load)
-        # What becomes of it at a stop is nothing that a line is made of: to change that makes no relay click.
-        settings = replace(self._settings, keep_at_stop=False)
+        # What becomes of it at a stop, and what its chip is called, makes it no other line: no relay clicks for that.
+        settings = replace(self._settings, keep_at_stop=False, label="")
         other = held if held is not None and held.settings != settings else None
         if held is None or other is not None:
             line = GpioLine(
                 settings.chip,
                 settings.line,
                 consumer=f"p1meter {self._title}",
+                label=self._settings.label,
                 active_low=settings.active_low,
                 bias=settings.bias,
                 drive=settings.drive,

@@ -33,10 +33,12 @@ class Pins:
         selector: the list; not to be required: the frontend would choose the first pin by itself, and nobody may drive
             that by mistake.
         holders: who has each pin that is not to be had.
+        labels: what each chip calls itself, by its path.
     """
 
     selector: SelectSelector
     holders: Mapping[str, str]
+    labels: Mapping[str, str]
 
     def mistake(self, pin: str) -> Literal["pin_needed", "pin_busy"] | None:
         """Return the error that says why this pin, "" for none, cannot be taken; None: it can."""
@@ -93,7 +95,11 @@ async def async_pins(hass: HomeAssistant, ours: str | None) -> Pins:
                 holders[pin] = promised.get(pin) or line.consumer or words["unknown"]
                 label += f", {words['used'].format(holder=holders[pin])}"
             (named if line.name else others).append(SelectOptionDict(value=pin, label=label))
-    return Pins(SelectSelector(SelectSelectorConfig(options=named + others, mode=SelectSelectorMode.DROPDOWN)), holders)
+    return Pins(
+        SelectSelector(SelectSelectorConfig(options=named + others, mode=SelectSelectorMode.DROPDOWN)),
+        holders,
+        {chip.path: chip.label for chip in chips},
+    )
 
 
 def _promised(hass: HomeAssistant) -> dict[str, str]:

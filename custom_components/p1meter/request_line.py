@@ -56,7 +56,13 @@ class GpioRequest(RequestLine):
         self._hass = hass
         self._settings = settings
         self._on_change = on_change
-        self._line = GpioLine(settings.chip, settings.line, consumer="p1meter request", active_low=settings.active_low)
+        self._line = GpioLine(
+            settings.chip,
+            settings.line,
+            consumer="p1meter request",
+            label=settings.label,
+            active_low=settings.active_low,
+        )
         self._told: str | None = None
 
     @override

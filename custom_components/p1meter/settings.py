@@ -25,6 +25,7 @@ from .const import (
     CONF_REQUEST_ACTIVE_LOW,
     CONF_REQUEST_AWAITED,
     CONF_REQUEST_CHIP,
+    CONF_REQUEST_CHIP_LABEL,
     CONF_REQUEST_LINE,
     CONF_START_BAUD,
     CONF_WAKE_UP,
@@ -59,6 +60,7 @@ class RequestSettings:
         chip: path of the GPIO chip; "" without one.
         line: number of the line on the chip.
         active_low: whether a low level asks.
+        label: what the chip has to call itself; "": whatever it likes.
     """
 
     kind: RequestKind
@@ -66,6 +68,7 @@ class RequestSettings:
     chip: str = ""
     line: int = 0
     active_low: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,4 +151,5 @@ def _request_of(options: Mapping[str, Any]) -> RequestSettings | None:
         chip=options.get(CONF_REQUEST_CHIP, ""),
         line=options.get(CONF_REQUEST_LINE, 0),
         active_low=options.get(CONF_REQUEST_ACTIVE_LOW, False),
+        label=options.get(CONF_REQUEST_CHIP_LABEL, ""),
     )

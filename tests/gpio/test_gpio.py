@@ -13,6 +13,8 @@ from p1meter.gpio import GpioBias, GpioDrive, GpioError, GpioErrorKind, GpioLine
 from .simulator import driven_levels, nobody
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .simulator import SimulatedChip
 
 
@@ -160,6 +162,22 @@ def test_what_is_no_line_is_said(chip: SimulatedChip, path: str | None, number: 
     with pytest.raises(GpioError) as lost:
         line.set(on=True)
     assert lost.value.kind is GpioErrorKind.LOST
+    line.release()
+
+
+@pytest.mark.parametrize("take", [GpioLine.open, GpioLine.adopt])
+def test_another_chip_of_that_name_is_left_alone(chip: SimulatedChip, take: Callable[[GpioLine, bool], object]) -> None:
+    line = GpioLine(chip.path, 0, consumer="boiler", label="pinctrl-bcm2711")
+    on = True
+    with driven_levels() as levels, pytest.raises(GpioError) as refused:
+        take(line, on)
+    assert refused.value.kind is GpioErrorKind.MISSING
+    assert refused.value.detail == f"{chip.path} is relays, and no longer pinctrl-bcm2711"
+    assert levels == []
+
+    line = GpioLine(chip.path, 0, consumer="boiler", label="relays")
+    take(line, on)
+    assert chip.level(0) == 1
     line.release()
 
 

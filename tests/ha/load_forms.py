@@ -20,7 +20,14 @@ FLOW = "config_subentries.load"
 TEXTS: dict[str, Any] = ENGLISH["config_subentries"]["load"]
 SECTIONS = frozenset({"wiring", "permissions", "device", "protection", "tuning"})
 BOILER = {"kind": "relay", "entity_id": "switch.boiler", "power_w": 2000.0, "rank": 1}
-PUMP = {"kind": "motor", "chip": "/dev/gpiochip0", "line": 26, "power_w": 750.0, "rank": 2}
+PUMP = {
+    "kind": "motor",
+    "chip": "/dev/gpiochip0",
+    "chip_label": "pinctrl-bcm2711",
+    "line": 26,
+    "power_w": 750.0,
+    "rank": 2,
+}
 
 
 async def begin(hass: HomeAssistant, entry: MockConfigEntry, *way: str) -> SubentryFlowResult:

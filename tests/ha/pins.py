@@ -44,6 +44,8 @@ class Chip:
         self.error: GpioError | None = None
         """What opening a line, or setting it, ends in."""
         self.consumers: dict[int, str] = {}
+        self.labels: dict[int, str] = {}
+        """What its chip has to call itself, by line."""
         self.driven: dict[int, bool] = {}
         """What the lines that nobody holds are driven to all the same."""
 
@@ -56,8 +58,8 @@ class Chip:
         monkeypatch.setattr(outputs, "GpioLine", self.line)
         monkeypatch.setattr(outputs, "async_install_gpiod", install)
 
-    def line(self, _path: str, number: int, *, consumer: str, **_: Any) -> Line:
-        self.consumers[number] = consumer
+    def line(self, _path: str, number: int, *, consumer: str, label: str, **_: Any) -> Line:
+        self.consumers[number], self.labels[number] = consumer, label
         return Line(self, number)
 
 

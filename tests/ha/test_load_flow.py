@@ -119,6 +119,7 @@ async def test_a_load_behind_a_pin(hass: HomeAssistant, entry: MockConfigEntry) 
         bias=GpioBias.PULL_UP,
         drive=GpioDrive.OPEN_DRAIN,
         keep_at_stop=True,
+        label="pinctrl-bcm2711",
     )
 
 

@@ -177,12 +177,14 @@ async def test_a_pin_is_picked_by_the_name_on_the_board(hass: HomeAssistant, ent
         "interval": 20,
         "request": "gpio",
         "request_chip": "/dev/gpiochip0",
+        "request_chip_label": "pinctrl-bcm2711",
         "request_line": 26,
         "request_active_low": True,
     }
     request = Settings.of(entry.data, entry.options).request
     assert request is not None
     assert (request.chip, request.line, request.active_low) == ("/dev/gpiochip0", 26, True)
+    assert request.label == "pinctrl-bcm2711"
 
 
 @pytest.mark.usefixtures("board")
@@ -192,7 +194,8 @@ async def test_our_own_pin_is_not_in_our_way(hass: HomeAssistant, entry: MockCon
     form = await fill_in(hass, await cogwheel(hass, entry, "connection"))
     assert suggested(form) == {"pin": "/dev/gpiochip0:27", "request_active_low": True}
     await fill_in(hass, form, request_active_low=False)
-    assert dict(entry.options) == {"request": "gpio", "request_chip": "/dev/gpiochip0", "request_line": 27}
+    place = {"request_chip": "/dev/gpiochip0", "request_chip_label": "pinctrl-bcm2711", "request_line": 27}
+    assert dict(entry.options) == {"request": "gpio", **place}
     # Without a pin nothing of it is left.
     await fill_in(hass, await cogwheel(hass, entry, "connection"), request="none")
     assert dict(entry.options) == {}

@@ -5,7 +5,7 @@ tested in the guest (tests/gpio).
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.const import EVENT_CALL_SERVICE
 from homeassistant.core import Context, callback
@@ -394,12 +394,13 @@ async def test_over_a_reload_nothing_is_done_to_a_line(chip: Chip, relays: Relay
     assert chip.done == [*done, "set 17 off"]
 
 
-async def test_what_becomes_of_a_line_at_a_stop_makes_it_no_other_line(chip: Chip, relays: Relays) -> None:
+@pytest.mark.parametrize("told", [{"keep_at_stop": True}, {"label": "pinctrl-bcm2711"}])
+async def test_what_is_told_of_a_line_makes_it_no_other_line(chip: Chip, relays: Relays, told: Any) -> None:
     first = relays.make()
     await until(lambda: first.on is False)
     first.set(True)
     first.async_stop()
-    second = relays.make(replace(RELAY, keep_at_stop=True))
+    second = relays.make(replace(RELAY, **told))
     assert second.on is True
     assert chip.done == ["open 17 off", "set 17 on"]
 
@@ -412,6 +413,12 @@ async def test_a_line_with_other_settings_is_another_line(chip: Chip, relays: Re
     second = relays.make(GpioSettings("/dev/gpiochip0", 18, active_low=True))
     await until(lambda: second.on is False)
     assert chip.done[2:] == ["set 17 off", "release 17", "open 18 off"]
+
+
+async def test_the_chip_has_to_be_the_one_that_was_chosen(chip: Chip, relays: Relays) -> None:
+    output = relays.make(replace(RELAY, label="pinctrl-bcm2711"))
+    await until(lambda: output.on is False)
+    assert chip.labels == {17: "pinctrl-bcm2711"}
 
 
 async def test_one_that_was_to_be_taken_is_taken_by_the_next(hass: HomeAssistant, chip: Chip, relays: Relays) -> None:

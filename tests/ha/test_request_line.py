@@ -16,6 +16,7 @@ from custom_components.p1meter.const import (
     CONF_REQUEST,
     CONF_REQUEST_ACTIVE_LOW,
     CONF_REQUEST_CHIP,
+    CONF_REQUEST_CHIP_LABEL,
     CONF_REQUEST_LINE,
     DOMAIN,
     issue_id,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 PIN = {
     CONF_REQUEST: "gpio",
     CONF_REQUEST_CHIP: "/dev/gpiochip0",
+    CONF_REQUEST_CHIP_LABEL: "pinctrl-bcm2711",
     CONF_REQUEST_LINE: 17,
     CONF_REQUEST_ACTIVE_LOW: True,
 }
@@ -45,8 +47,8 @@ class Pin:
     tries: int
     error: GpioError | None
 
-    def __init__(self, chip: str, line: int, *, consumer: str, active_low: bool) -> None:
-        assert (chip, line, active_low) == ("/dev/gpiochip0", 17, True)
+    def __init__(self, chip: str, line: int, *, consumer: str, label: str, active_low: bool) -> None:
+        assert (chip, line, label, active_low) == ("/dev/gpiochip0", 17, "pinctrl-bcm2711", True)
         assert len(consumer) < 32
         self._held = False
 

@@ -157,7 +157,7 @@ def test_a_pin_switches_it() -> None:
     config = load(pin)
     assert config.output == GpioSettings("/dev/gpiochip0", 17)
     assert (config.power_entity, config.allowed_entity) == (None, None)
-    wiring = {"active_low": True, "bias": "pull_up", "drive": "open_drain", "keep_at_stop": True}
+    wiring = {"active_low": True, "bias": "pull_up", "drive": "open_drain", "keep_at_stop": True, "chip_label": "rp1"}
     assert load({**pin, **wiring}).output == GpioSettings(
         "/dev/gpiochip0",
         17,
@@ -165,6 +165,7 @@ def test_a_pin_switches_it() -> None:
         bias=GpioBias.PULL_UP,
         drive=GpioDrive.OPEN_DRAIN,
         keep_at_stop=True,
+        label="rp1",
     )
 
 
