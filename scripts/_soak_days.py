@@ -10,7 +10,7 @@ at the TCP port and at the broker, byte by byte as it went in. All days have a b
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 import json
 import os
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
 SYSTEM: Final = SYSTEMS["nl4"]
-STEP: Final = timedelta(seconds=SYSTEM.interval)
 STEPS_A_DAY: Final = 86_400 // SYSTEM.interval
 # Of all telegrams, on every day.
 DAMAGED: Final = 0.02

@@ -8,7 +8,7 @@ from p1meter.meter import Reader, Telegram
 from tests.compose import compose
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
-# The telegram of the documented lines (seed features A21): what is on them, among what was not selected.
+# The telegram of the documented lines (docs/journal.md): what is on them, among what was not selected.
 DOCUMENTED = {
     "1-3:0.2.8": "(42)",
     "0-0:1.0.0": "(150917112314S)",

@@ -20,7 +20,7 @@ from .test_formats import WITH_CODES, WITHOUT_CODES
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What the documented line says (seed feature A21); 11:23:14 in summer is 9:23:14 UTC.
+# What the documented line says (docs/journal.md); 11:23:14 in summer is 9:23:14 UTC.
 SAYS = [
     "2015-09-17 09:23:14 import_tariff_1 2078.645 kWh",
     "2015-09-17 09:23:14 import_tariff_2 2759.295 kWh",
@@ -86,7 +86,7 @@ def test_what_is_measured_on_a_channel_can_be_said(tmp_path: Path) -> None:
 
 
 def test_a_line_that_was_wrapped(tmp_path: Path) -> None:
-    # As the document shows it (A25), and wrapped before a value.
+    # As the document shows it, and wrapped before a value.
     wrapped = f"{WITH_CODES.replace('10170;', '10170;\n')}\n"
     twice = f"{WITH_CODES.replace(';0096140', ';\r\n0096140').replace('10170;', '10170;\r\n')}\r\n"
     later = WITH_CODES.replace("150917112314S", "150917122314S")
@@ -105,7 +105,7 @@ def test_a_line_that_was_cut_does_not_take_the_next_with_it(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("letter", ["X", "", " ", "S"])
 def test_a_stamp_with_any_character_in_the_place_of_the_season(tmp_path: Path, letter: str) -> None:
-    # In September it is summer anyway (A27).
+    # In September it is summer anyway.
     assert read_past(tmp_path, WITH_CODES.replace("112314S", f"112314{letter}")).says == SAYS
 
 

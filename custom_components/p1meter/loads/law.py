@@ -173,7 +173,7 @@ class Controller:
             self._arrange()
         return orders.commands
 
-    def override(self, load: str, on: bool | None, until: datetime) -> None:  # noqa: FBT001 - design.md has it so
+    def override(self, load: str, on: bool | None, until: datetime) -> None:  # noqa: FBT001 - on or off is what it is about
         """Take a person's hand; it acts at the next step or tick.
 
         Args:

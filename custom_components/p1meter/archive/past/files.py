@@ -307,7 +307,7 @@ def _recognise(beginning: bytes) -> _Beginning | None:
 
 
 def _unwrapped(lines: Sequence[str]) -> str:
-    """Return the first line, with those after it that continue it (seed feature A25)."""
+    """Return the first line, with those after it that continue it."""
     whole = ""
     for line in lines:
         whole += line.strip("\0 ")

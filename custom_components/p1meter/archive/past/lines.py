@@ -1,4 +1,4 @@
-"""SML and SML3 lines: those of the Raspberry Pi program smartmeter 3.0, and of our own journal (seed features A20-A29).
+"""SML and SML3 lines: those of the Raspberry Pi program smartmeter 3.0, and of our own journal (docs/journal.md).
 
 A line is a telegram without the objects that were not chosen, so it is read as one.
 """
@@ -79,7 +79,7 @@ def full_code(text: str) -> str | None:
 
 
 def join_wrapped(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """Join what was wrapped after a semicolon: a line that begins no entry continues one that has not ended (A25)."""
+    """Join what was wrapped after a semicolon: a line that begins no entry continues one that has not ended."""
     held: Entry | None = None
     for entry in entries:
         data = entry.data
@@ -123,7 +123,7 @@ class Lines:
         """
         self._problems = problems
         self._reader = Reader(zone=zone, country=country)
-        # W is UTC+1 wherever a line is of (A27), except where it is not: the codes that were chosen do not tell that.
+        # W is UTC+1 wherever a line is of, except where it is not: the codes that were chosen do not tell that.
         self._ident = "ESO5" if profile("generic", country).winter_offset > 1 else "FLU5"
         self._columns = tuple(full_code(code) or "" for code in columns)
         self._device_types = {
@@ -185,7 +185,7 @@ class Lines:
                 objects[code] = f"({')('.join(pair.groups)})"
             elif pair.code:
                 self._note_unknown(entry, pair.code)
-        # Only S and W mean something there (A27).
+        # Only S and W mean something there.
         objects[STAMP] = f"({stamp if stamp[12:] in {'S', 'W'} else stamp[:12]})"
         return objects | {
             code: sent
@@ -201,7 +201,7 @@ class Lines:
 
 
 def columns_of(telegram: Telegram, allows: Callable[[Obis], bool]) -> tuple[str, ...]:
-    """Return the columns that our journal, or smartmeter 3.0, writes of such a telegram without their codes (A22).
+    """Return the columns that our journal, or smartmeter 3.0, writes of such a telegram without their codes.
 
     Args:
         telegram: one of the meter.

@@ -1,4 +1,4 @@
-"""RAW files: whole telegrams, one after the other, as they were received (seed feature A26)."""
+"""RAW files: whole telegrams, one after the other, as they were received (docs/journal.md)."""
 
 import re
 from typing import TYPE_CHECKING
