@@ -104,10 +104,10 @@ def sample(
 
 
 def fuse(telegram: Telegram) -> float | None:
-    """Return the limit per phase (A) that the meter is set to, the lowest as sent; None: it sends none."""
+    """Return the limit per phase (A) that the meter is set to, the lowest that is one; None: it sends none."""
     readings = telegram.readings
-    sent = [amperes for key in _FUSES if (amperes := _number(readings.get(key), _AMPERES)) is not None]
-    return min(sent, default=None)
+    # A phase that is not there may have 0.
+    return min((amperes for key in _FUSES if (amperes := _number(readings.get(key), _AMPERES))), default=None)
 
 
 def _power(readings: Mapping[str, Reading], imported: str, exported: str, net: str) -> tuple[float, float] | None:

@@ -9,6 +9,7 @@ from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import UnknownFlow
 from homeassistant.helpers import device_registry as dr
+from homeassistant.util import dt as dt_util
 
 from .clock_watch import CaptureWatch, ClockWatch
 from .devices import identifiers
@@ -225,7 +226,7 @@ class Watch:
                 ISSUE_CAPTURE_STOPPED,
                 about=role,
                 device=self._name_of_device(role),
-                since=captures[role].strftime("%Y-%m-%d %H:%M"),
+                since=dt_util.as_local(captures[role]).strftime("%Y-%m-%d %H:%M"),
             )
         for role in self._stopped - stopped:
             self._issues.hide(ISSUE_CAPTURE_STOPPED, about=role)

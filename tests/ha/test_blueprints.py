@@ -693,10 +693,11 @@ async def test_a_night_around_midnight(
     assert messages(told) == ["2.0 litres have flowed since 23:00: Gas meter Gas."]
 
 
+@pytest.mark.parametrize("unit", ["ft³", "CCF", "MCF", "L"])
 async def test_litres_are_litres_also_where_the_sensor_shows_other_units(
-    hass: HomeAssistant, gas_meter: str, say: Say, told: list[ServiceCall], clock: Clock
+    hass: HomeAssistant, gas_meter: str, say: Say, told: list[ServiceCall], clock: Clock, unit: str
 ) -> None:
-    er.async_get(hass).async_update_entity_options(gas_meter, "sensor", {"unit_of_measurement": "ft³"})
+    er.async_get(hass).async_update_entity_options(gas_meter, "sensor", {"unit_of_measurement": unit})
     await hass.async_block_till_done()
     await automate(hass, "night_flow", meter=gas_meter)
     await clock.go_to(NIGHT - timedelta(seconds=5))

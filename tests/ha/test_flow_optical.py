@@ -19,7 +19,6 @@ from custom_components.p1meter.const import (
     CONF_LINE,
     CONF_PROFILE,
     CONF_QUERY,
-    CONF_START_BAUD,
     CONF_WAKE_UP,
     DOMAIN,
 )
@@ -188,7 +187,6 @@ async def test_a_head_that_has_moved_is_asked_as_before(hass: HomeAssistant, tmp
         assert moved["reason"] == "reconfigure_successful", said(moved)
         await hass.async_block_till_done()
         assert entry.options == {CONF_ADDRESS: "5", "max_baud": 4800, CONF_INTERVAL: 300, CONF_HISTORY: True}
-        assert CONF_START_BAUD not in entry.options
         await hass.config_entries.async_unload(entry.entry_id)
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from .conftest import SetUp
+    from .conftest import Say, SetUp
 
 # Home Assistant keeps uploads in one place, whoever runs: one process at a time.
 pytestmark = [pytest.mark.recorder, pytest.mark.xdist_group("upload")]
@@ -419,14 +419,24 @@ async def test_what_values_without_codes_are_is_asked(
 
 
 async def test_the_columns_of_our_own_journal_stand_there(
+    hass: HomeAssistant, entry: MockConfigEntry, folder: Path, say: Say
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={"selected_objects": ["1-0:1.8.1"]})
+    await hass.async_block_till_done()
+    await say(nl5())
+    (folder / "a").write_text(WITHOUT_CODES)
+    form = await choose(hass, await open_import(hass, entry), "a")
+    assert suggested(form)["columns"].splitlines() == ["0-0:1.0.0", "1-0:1.8.1"]
+    hass.config_entries.options.async_abort(form["flow_id"])
+
+
+async def test_before_a_telegram_came_only_the_time_is_sure(
     hass: HomeAssistant, entry: MockConfigEntry, folder: Path
 ) -> None:
-    hass.config_entries.async_update_entry(entry, options={"selected": ["1-0:1.8.1"]})
-    await hass.async_block_till_done()
+    assert await hass.config_entries.async_reload(entry.entry_id)
     (folder / "a").write_text(WITHOUT_CODES)
-    with patch.object(type(entry.runtime_data), "data", None, create=True):
-        form = await choose(hass, await open_import(hass, entry), "a")
-        assert suggested(form)["columns"] == "0-0:1.0.0"
+    form = await choose(hass, await open_import(hass, entry), "a")
+    assert suggested(form)["columns"] == "0-0:1.0.0"
     hass.config_entries.options.async_abort(form["flow_id"])
 
 

@@ -170,7 +170,7 @@ def test_what_is_so_since_just_now_has_no_duration() -> None:
             {"phase": 1, "current_a": 27.84, "remaining_s": 200.0},
             "off for 4 min: L1 was at 27.8 A",
         ),
-        ("de", Reason.DEMAND, {"remaining_s": 200.0}, "aus für 4 min: hielt die Spitze niedrig"),
+        ("de", Reason.DEMAND, {"remaining_s": 200.0}, "noch 4 min aus: hielt die Spitze niedrig"),
         # After a restart nobody knows since when.
         ("en", Reason.IDLE, {"since_s": 0.0}, "on: draws nothing"),
     ],

@@ -1,4 +1,4 @@
-"""What Home Assistant's own checks would ask of the package; they do not run on custom integrations."""
+"""What hassfest asks of the package, before it is asked in CI."""
 
 import json
 from pathlib import Path

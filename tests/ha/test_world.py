@@ -192,7 +192,7 @@ async def test_the_night_in_which_an_hour_comes_twice(
         assert not {STATE_UNAVAILABLE, STATE_UNKNOWN} & {get(hass, name).state for name in (POWER, GAS)}
     wall_clock.tick(MARK)
     await say(at(wall_clock.now))
-    # The gas of 03:00 summer time, which is 02:00 winter time.
+    # Of 02:05 winter time, which was summer time an hour before.
     assert get(hass, "sensor.gas_meter_last_measured").state == "2026-10-25T01:05:01+00:00"
     assert issues(hass, entry) == set()
 
@@ -215,7 +215,7 @@ async def test_a_gas_meter_that_does_not_capture_any_more_is_said(
     await say(at(wall_clock.now, last))
     told = issue(hass, kind, entry)
     assert told is not None
-    assert told.translation_placeholders == {"name": "Iskra AM550", "device": "Gas meter", "since": "2026-11-21 12:07"}
+    assert told.translation_placeholders == {"name": "Iskra AM550", "device": "Gas meter", "since": "2026-11-21 03:07"}
     # The value is what the meter still says.
     assert get(hass, GAS).state == "2569.646"
     wall_clock.tick(MARK)

@@ -182,6 +182,9 @@ def test_a_belgian_meter_tells_what_power_costs() -> None:
         ({}, None),
         # All nines: it is not set.
         ({"1-0:31.4.0": "(999*A)"}, None),
+        # Neither is 0: a phase that is not there.
+        ({"1-0:31.4.0": "(000*A)"}, None),
+        ({"1-0:31.4.0": "(025*A)", "1-0:51.4.0": "(000*A)", "1-0:71.4.0": "(000*A)"}, 25.0),
         # The lowest is what trips first.
         ({"1-0:31.4.0": "(025*A)", "1-0:51.4.0": "(020*A)", "1-0:71.4.0": "(025*A)"}, 20.0),
     ],
