@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from custom_components.p1meter.coordinator import MeterCoordinator
     from custom_components.p1meter.load_manager import LoadManager
+    from custom_components.p1meter.loads import Command
 
     from ..appliances import Device
     from ..conftest import Say, SetUp
@@ -67,35 +68,27 @@ async def test_an_entry_that_does_not_come_back_leaves_nothing_on(
     assert chip.done == ["set 17 off"]
 
 
-async def test_what_may_run_blind_goes_on_for_a_person(
-    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, chip: Chip
+@pytest.mark.parametrize(
+    ("setting", "command"),
+    [
+        ("run_when_blind", on(BOILER, Reason.OVERRIDE_ON)),
+        # As it does while the meter is silent: also where on is safe.
+        ("safe_on", off(BOILER, Reason.OVERRIDE_OFF)),
+    ],
+)
+async def test_what_a_person_has_switched_stays_so_when_nobody_decides(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, chip: Chip, setting: str, command: Command
 ) -> None:
-    change(hass, entry, BOILER, run_when_blind=True)
+    change(hass, entry, BOILER, **{setting: True})
     meter = await set_up()
     assert meter.loads is not None
     await until(lambda: 17 in chip.levels)
-    Law.newest.says = [on(BOILER, Reason.OVERRIDE_ON)]
-    meter.loads.async_override(BOILER, on=True)
+    Law.newest.says = [command]
+    meter.loads.async_override(BOILER, on=command.on)
     with patch.object(coordinator_module, "silence_limit", lambda _: 0.01):
         assert await hass.config_entries.async_unload(entry.entry_id)
     await until(lambda: meter.loads is not None and meter.loads._timer is None)
-    assert chip.levels == {17: True}
-
-
-async def test_what_a_person_has_switched_off_stays_off_also_where_on_is_safe(
-    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, chip: Chip
-) -> None:
-    """As it does while the meter is silent."""
-    change(hass, entry, BOILER, safe_on=True)
-    meter = await set_up()
-    assert meter.loads is not None
-    await until(lambda: 17 in chip.levels)
-    Law.newest.says = [off(BOILER, Reason.OVERRIDE_OFF)]
-    meter.loads.async_override(BOILER, on=False)
-    with patch.object(coordinator_module, "silence_limit", lambda _: 0.01):
-        assert await hass.config_entries.async_unload(entry.entry_id)
-    await until(lambda: meter.loads is not None and meter.loads._timer is None)
-    assert chip.levels == {17: False}
+    assert chip.levels == {17: command.on}
 
 
 @pytest.mark.usefixtures("both_on")
