@@ -5,10 +5,8 @@ from operator import xor
 
 from fastcrc import crc16
 
-
-def crc16_arc(data: bytes) -> int:
-    """Return the CRC-16/ARC of `data`: x16+x15+x2+1, least significant bit first, start 0 (DSMR 5.0.2 P1 §5.2)."""
-    return crc16.arc(data)
+crc16_arc = crc16.arc
+"""Returns the CRC-16/ARC of bytes: x16+x15+x2+1, least significant bit first, start 0 (DSMR 5.0.2 P1 §5.2)."""
 
 
 def bcc(data: bytes) -> int:

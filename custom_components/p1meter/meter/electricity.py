@@ -1,10 +1,11 @@
 """The meter's own values: what one object says, and what follows from several."""
 
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .codes import CHECKED, Code
-from .history import LAST_MONTH, Stamp, average_peak, closing_values, month_peaks, power_failures
+from .history import LAST_MONTH, Stamp, average_peak, closing_values, last_power_failure, month_peaks
 from .lines import BELGIAN_VERSION, BOTH_FUSES, LOGICAL_NAME, MONTHS
 from .mbus import split_stamped
 from .profiles import Profile, is_belgian_version
@@ -13,10 +14,13 @@ from .registers import REGISTERS, Register
 from .values import UNITS, count, factors, hexadecimal_serial, message, number_with_unit, plain_text, serial
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from .lines import Object
     from .slots import Closings
+
+TELEGRAM_TIME = "telegram_time"
+"""The register of the meter's own time."""
 
 NET = {
     "power": ("power_import", "power_export"),
@@ -63,25 +67,36 @@ def read(item: Code, key: str, groups: Sequence[str], profile: Profile, stamp: S
     """
     sent = groups[0]
     value: Value
-    match _FORMS[key]:
-        case "number":
-            return _number(item, key, groups, profile, stamp)
-        case "counter":
-            value = count(sent)
-        case "enum":
-            value = _state(REGISTERS[key], sent, profile)
-        case "serial":
-            value = _serial(item.name, sent)
-        case "message":
-            value = message(sent)
-        case "failures":
-            failures = power_failures(groups, stamp)
-            value = failures[-1].end if failures else None
-        case _:
-            if item.name == BELGIAN_VERSION and not is_belgian_version(sent):
-                return None
-            value = plain_text(sent)
+    if (reads := reader_of_text(item, key, profile)) is not None:
+        value = reads(sent)
+    elif _FORMS[key] == "number":
+        return _number(item, key, groups, profile, stamp)
+    elif _FORMS[key] == "failures":
+        value = last_power_failure(groups, stamp)
+    elif is_belgian_version(sent):
+        value = plain_text(sent)
+    else:
+        return None
     return Reading(key, value, None, None, item.obis, None)
+
+
+def reader_of_text(item: Code, key: str, profile: Profile) -> Callable[[str], Value] | None:
+    """Return what reads a state, a count or a text from the first group of an object; None if it gives something else.
+
+    That is a number, a point in time, or what may not be for that register after all.
+    """
+    match _FORMS[key]:
+        case "counter":
+            return count
+        case "enum":
+            return partial(_state, REGISTERS[key], profile)
+        case "serial":
+            return partial(_serial, item.name)
+        case "message":
+            return message
+        case "text" if item.name != BELGIAN_VERSION:
+            return plain_text
+    return None
 
 
 def _number(item: Code, key: str, groups: Sequence[str], profile: Profile, stamp: Stamp) -> Reading:
@@ -113,7 +128,7 @@ def _is_limit(sent: str) -> bool:
     return len(digits) < _FEWEST_NINES or set(digits) != {"9"}
 
 
-def _state(register: Register, sent: str, profile: Profile) -> str | None:
+def _state(register: Register, profile: Profile, sent: str) -> str | None:
     sent = sent.strip()
     if register.key == "grid_configuration":
         return sent if sent in register.options else None

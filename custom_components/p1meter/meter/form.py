@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .codes import CHECKED, PARTS_OF_TIME, Code
-from .electricity import NET, TOTALS
+from .electricity import NET, TELEGRAM_TIME, TOTALS, reader_of_text
 from .lines import BELGIAN_VERSION, SPECIAL, VERSION, line_end, regular
 from .mbus import valve_state
 from .readings import MBusDevice, Reading, record
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 NUMBER = "number"  # a number without a sign
 COUNT = "count"
+TIME = "time"  # the meter's own
+TEXT = "text"  # a state, a count or a text that its first group gives by itself
 READING = "reading"  # any other reading that its line gives by itself
 MEASURED = "measured"  # stamp and number of an M-Bus meter
-ABOUT = "about"  # what else is said of it
+ABOUT = "about"  # what else is said of it, as a text
 UNKNOWN = "unknown"  # nobody told us about its code
 TOGETHER = "together"  # what it gives takes other lines too
 
@@ -78,7 +80,7 @@ class Field:
         name: The key without the channel of an M-Bus meter.
         between: What stands between the stamp and the number of an M-Bus meter.
         after: What stands after that number.
-        about: How is read what else is said of an M-Bus meter.
+        reads: How a text is read.
     """
 
     kind: str
@@ -90,7 +92,7 @@ class Field:
     name: str = ""
     between: str = ""
     after: str = ""
-    about: Callable[[str], str | None] = hexadecimal_serial
+    reads: Callable[[str], Value] = hexadecimal_serial
 
 
 @record
@@ -346,6 +348,8 @@ class _Teller:
         reading = self._known.readings[key]
         feeds = _FED.get(key)
         kind = self._kind(line, key, reading.value)
+        if kind == READING and (reads := reader_of_text(item, key, self._known.profile)) is not None:
+            return Field(TEXT, key, None, item, item.obis, reads=reads)
         return Field(kind, key, reading.unit, item, item.obis, feeds if feeds in self.ways else None)
 
     def pattern(self, line: _Line, field: Field | None) -> str:
@@ -386,7 +390,7 @@ class _Teller:
                 return NUMBER
             if isinstance(value, int) and _IS_COUNT(line.inner):
                 return COUNT
-        return READING
+        return TIME if key == TELEGRAM_TIME else READING
 
     def _meter(self, channel: int, lines: Sequence[_Line]) -> Meter | None:
         """Return the meter on a channel; None if its lines do not say by themselves what it is and what it measured."""
@@ -429,4 +433,4 @@ class _Teller:
         if item.part not in _ABOUT:
             return self._measured(line)
         name, about = _ABOUT[item.part]
-        return Field(ABOUT, f"{item.channel}:{name}", None, item, item.obis, None, name, about=about)
+        return Field(ABOUT, f"{item.channel}:{name}", None, item, item.obis, None, name, reads=about)

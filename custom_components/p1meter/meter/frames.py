@@ -170,10 +170,11 @@ class FrameFinder:
     def feed(self, data: bytes) -> list[Frame | Rejected]:
         """Take the next bytes; return, in the order of the stream, what became whole and what was refused."""
         if self._begins_line and not self._gap and self._step in self._before_end:
-            whole = bytes(self._buffer) + data
+            whole = bytes(self._buffer) + data if self._buffer else data
             if taken := self._take_whole(whole):
-                self._drop(len(self._buffer))
-                self._become(FrameFinder._between)
+                if self._buffer:
+                    self._drop(len(self._buffer))
+                    self._become(FrameFinder._between)
                 data = whole[taken:]
         if data:
             self._buffer += data

@@ -147,13 +147,20 @@ def power_failures(groups: Sequence[str], stamp: Stamp) -> list[PowerFailure]:
 
     After the count and the code of the column come pairs: the end of the failure and its duration.
     """
-    entries = []
+    return sorted(_power_failures(groups, stamp))
+
+
+def last_power_failure(groups: Sequence[str], stamp: Stamp) -> datetime | None:
+    """Return when the newest of them ended; None if there is none."""
+    return max((end for end, _ in _power_failures(groups, stamp)), default=None)
+
+
+def _power_failures(groups: Sequence[str], stamp: Stamp) -> Iterator[PowerFailure]:
     for end, duration in zip(groups[2::2], groups[3::2], strict=False):
         seconds, unit = number_with_unit(duration)
         at = stamp(end)
         if at is not None and seconds is not None and unit in {"s", None} and 0 <= seconds <= _LONGEST_FAILURE:
-            entries.append(PowerFailure(at, seconds))
-    return sorted(entries)
+            yield PowerFailure(at, seconds)
 
 
 def month_peaks(groups: Sequence[str], stamp: Stamp) -> list[MonthPeak] | None:

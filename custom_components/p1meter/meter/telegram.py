@@ -14,8 +14,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from .codes import PARTS_OF_TIME, code_of
-from .electricity import NET, TOTALS, TOTALS_AND_TARIFFS, addends, closed, derive, net, read, total
-from .form import ABOUT, COUNT, MEASURED, NUMBER, READING, UNKNOWN, Field, Form, Known, Way, forms_of, identification
+from .electricity import NET, TELEGRAM_TIME, TOTALS, TOTALS_AND_TARIFFS, addends, closed, derive, net, read, total
+from .form import (
+    ABOUT,
+    COUNT,
+    MEASURED,
+    NUMBER,
+    READING,
+    TEXT,
+    TIME,
+    UNKNOWN,
+    Field,
+    Form,
+    Known,
+    Way,
+    forms_of,
+    identification,
+)
 from .frames import Frame, ReceivedAt
 from .lines import (
     BELGIAN_VERSION,
@@ -104,7 +119,6 @@ _NOTHING: Mapping[str, Reading] = MappingProxyType({})
 _NO_METERS: Mapping[int, MBusDevice] = MappingProxyType({})
 
 _RESET = "last_reset"
-_TELEGRAM_TIME = "telegram_time"
 _IDENTITY = "equipment_id"
 
 
@@ -152,7 +166,7 @@ class Decoder:
         text, self._how, form, values = fit
         if form is None or not self._update(form, values, anew=form is not self._form):
             self._read(text)
-        clock = self._readings.get(_TELEGRAM_TIME)
+        clock = self._readings.get(TELEGRAM_TIME)
         time = None if clock is None else clock.value
         return Telegram(
             self._ident,
@@ -196,6 +210,11 @@ class Decoder:
                 readings[key] = Reading(key, Decimal(sent), field.unit, None, field.obis, None)
             elif kind is COUNT:
                 readings[key] = Reading(key, int(sent), None, None, field.obis, None)
+            elif kind is TIME:
+                at = self._clock.stamp(sent.partition(")(")[0], self._profile.winter_offset, key)
+                readings[key] = Reading(key, at, None, None, field.obis, None)
+            elif kind is TEXT:
+                readings[key] = Reading(key, field.reads(sent.partition(")(")[0]), None, None, field.obis, None)
             elif kind is READING:
                 # Only a version gives no reading, and what it is does not change.
                 readings[key] = self._single(field.item, key, tuple(sent.split(")("))) or readings[key]
@@ -204,7 +223,7 @@ class Decoder:
                     return False
                 of_meters = True
             elif kind is ABOUT:
-                value = field.about(sent.partition(")(")[0])
+                value = field.reads(sent.partition(")(")[0])
                 readings[key] = Reading(field.name, value, None, None, field.obis, field.item.channel)
                 of_meters = True
             elif kind is UNKNOWN:
@@ -341,7 +360,7 @@ class Decoder:
 
     def _single(self, item: Code, key: str, groups: tuple[str, ...]) -> Reading | None:
         """Return the reading that one object gives."""
-        if key == _TELEGRAM_TIME:
+        if key == TELEGRAM_TIME:
             at = self._clock.stamp(groups[0], self._profile.winter_offset, key)
             return Reading(key, at, None, None, item.obis, None)
         return read(item, key, groups, self._profile, self._date)
@@ -354,9 +373,9 @@ class Decoder:
         """Read the points in time that come as two objects, a date and a time."""
         for medium in ("1-0", "1-1"):
             time, date = sent.get(f"{medium}:0.9.1"), sent.get(f"{medium}:0.9.2")
-            if _TELEGRAM_TIME not in self._readings and time is not None and date is not None:
-                at = self._clock.date_and_time(date[1][0], time[1][0], _TELEGRAM_TIME)
-                self._readings[_TELEGRAM_TIME] = Reading(_TELEGRAM_TIME, at, None, None, time[0].obis, None)
+            if TELEGRAM_TIME not in self._readings and time is not None and date is not None:
+                at = self._clock.date_and_time(date[1][0], time[1][0], TELEGRAM_TIME)
+                self._readings[TELEGRAM_TIME] = Reading(TELEGRAM_TIME, at, None, None, time[0].obis, None)
             time, date = sent.get(f"{medium}:{RESET_TIME}"), sent.get(f"{medium}:{RESET_DATE}")
             if _RESET not in self._readings and time is not None:
                 at = reset_at(time[1], () if date is None else date[1], self._clock, self._profile.winter_offset)
