@@ -52,10 +52,17 @@ async def test_the_ways_that_texts_name_are_there(language: str) -> None:
     assert " → ".join([*page, "P1 meter"]) in words["issues/silent_port_missing/description"]
     cogwheel = words.button("config_entry.configure")
     assert cogwheel in words["config/step/found_woken/description"]
-    ways = [way for text in words.below("").values() for way in text.split(f"{cogwheel}, ")[1:]]
+    ways = [way for text in words.below("").values() for way in text.split(f"{cogwheel} → ")[1:]]
     assert ways
-    offered = tuple(words.below("options/step/init/menu_options/").values())
-    assert [way for way in ways if not way.startswith(offered)] == []
+    offered = words.below("options/step/init/menu_options/")
+    further = [
+        f"{name} → {words[f'options/step/{step}/title']}"
+        for option, name in offered.items()
+        for step in words.below(f"options/step/{option}/menu_options/")
+    ]
+    last = [name for name in offered.values() if not any(way.startswith(f"{name} → ") for way in further)]
+    assert [way for way in ways if not way.startswith((*further, *last))] == []
+    assert not [text for text in words.below("").values() if f"{cogwheel}, " in text]
 
 
 async def test_every_dialog_is_dutch(page: Page, tmp_path: Path) -> None:

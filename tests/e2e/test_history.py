@@ -175,7 +175,7 @@ async def open_import(page: Page) -> Locator:
     dialog = page.locator("dialog-data-entry-flow")
     await dialog.get_by_text("History", exact=True).click()
     await dialog.get_by_text("Import files of the past").click()
-    await dialog.get_by_text("A file of your own computer").wait_for()
+    await dialog.get_by_text("A file from your own computer").wait_for()
     return dialog
 
 

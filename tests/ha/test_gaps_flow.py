@@ -123,10 +123,10 @@ async def test_without_a_recorder_there_is_nothing_to_be_done(
     await set_up()
     for step in ("gaps", "joints"):
         assert said(await cogwheel(hass, entry, "history", step), "options").startswith(
-            "This needs Home Assistant's recorder"
+            "This needs Home Assistant\u2019s recorder"
         )
 
 
 @pytest.mark.recorder
 async def test_nor_while_the_meter_is_not_set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    assert said(await cogwheel(hass, entry, *WAY), "options").startswith("This needs Home Assistant's recorder")
+    assert said(await cogwheel(hass, entry, *WAY), "options").startswith("This needs Home Assistant\u2019s recorder")

@@ -311,7 +311,7 @@ async def test_without_any_file_there_is_the_upload(hass: HomeAssistant, entry: 
     form = await open_import(hass, entry)
     assert fields(form) == ["upload"]
     form = await fill_in(hass, form)
-    assert complaint(form) == "Tick a file, or choose one of your computer."
+    assert complaint(form) == "Tick a file, or choose one from your computer."
     # It is put there meanwhile; the folder is there when there can be one.
     folder.parent.unlink()
     form = await fill_in(hass, form)
@@ -337,7 +337,7 @@ async def test_a_journal_does_not_go_there(hass: HomeAssistant, entry: MockConfi
     ("data", "complains"),
     [
         (b"", "There is nothing in bad."),
-        (b"hello", "bad is nothing that p1meter can read."),
+        (b"hello", "p1meter cannot read bad: it is none of the kinds that are named above."),
         (
             gzip.compress(FIVE_HOURS.encode())[:-9],
             f"bad is packed, and damaged or cut off: {CUT_OFF}. Nothing was imported. Copy it again.",
@@ -466,7 +466,7 @@ async def test_an_upload_that_cannot_be_read_is_deleted_at_once(
     form = await open_import(hass, entry)
     upload_id = await upload("bad", b"hello")
     form = await choose(hass, form, upload=upload_id)
-    assert complaint(form) == "bad is nothing that p1meter can read."
+    assert complaint(form) == "p1meter cannot read bad: it is none of the kinds that are named above."
     assert uploads() == []
     form = await fill_in(hass, form, upload=upload_id)
     assert complaint(form) == "That file did not arrive. Choose it again."

@@ -122,7 +122,7 @@ def test_problems_of_which_none_was_kept_are_counted(words: Words) -> None:
     assert words.would_change(Found({}, (), problems), []).splitlines() == [
         "**What could not be used**",
         "- Lines that are not whole: 100 (line 1, line 2, line 3, …)",
-        "- Readings of the future: 1",
+        "- Readings from the future: 1",
     ]
 
 

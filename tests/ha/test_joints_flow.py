@@ -98,4 +98,4 @@ async def test_one_that_waits_stands_beside_one_that_is_out(
 
 async def test_no_meter_was_replaced(hass: HomeAssistant, entry: MockConfigEntry, house: House) -> None:
     await house.says({})
-    assert said(await cogwheel(hass, entry, *WAY), "options").startswith("No meter was replaced")
+    assert said(await cogwheel(hass, entry, *WAY), "options").startswith("No meter has been replaced")

@@ -104,7 +104,7 @@ EXAMPLES = [
     ("de", Reason.OVERRIDE_ON, "an: von Hand, noch 2 h"),
     ("en", Reason.DEADLINE, "must run 40 min more by 22:00"),
     ("en", Reason.SUN, "on: the sun covers 80%"),
-    ("fr", Reason.SUN, "marche : le soleil couvre 80 %"),
+    ("fr", Reason.SUN, "marche : le soleil couvre 80\u202f%"),
     ("en", Reason.GATHERING, "waits: enough sun, starts in 30 s at the earliest"),
     ("en", Reason.LEAVING, "on: 1300 W short, stops in 15 s if it lasts"),
     ("en", Reason.MIN_ON, "on: for at least 45 s more"),
