@@ -201,6 +201,7 @@ def spoil(data: bytes, random: Random) -> bytes:
 def test_spoilt_files_give_documented_errors_and_line_numbers(tmp_path: Path, name: str) -> None:
     path = tmp_path / "past"
     _, data = FILES[name]
+    looked = 0
     for seed in range(ROUNDS):
         spoilt = spoil(data, Random(f"{name}/{seed}"))
         path.write_bytes(spoilt)
@@ -211,10 +212,13 @@ def test_spoilt_files_give_documented_errors_and_line_numbers(tmp_path: Path, na
             continue
         lines = len(spoilt.split(b"\n")) if file.kind != "p1_monitor" else 100
         assert all(0 < problem.line <= lines for problem in file.problems.kept), seed
+        looked += len(history.series)
         for series in history.series.values():
             starts = [row.start for row in series.rows]
             assert starts == sorted(set(starts)), seed
             assert all(row.grown >= 0 for row in series.rows), seed
+    # What packs a file knows that it was spoilt.
+    assert (looked > 0) is (name != "archive")
 
 
 def test_lines_of_spoilt_numbers_do_not_become_others(tmp_path: Path) -> None:

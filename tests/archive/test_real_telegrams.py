@@ -8,6 +8,7 @@ import pytest
 from p1meter.archive import Selection
 from p1meter.archive.formats import csv_cells, csv_columns, csv_header, mend, raw_entry, sml3_line, sml3_pairs
 from p1meter.meter import Reader, Telegram
+from tests.meter.test_real_telegrams import REFUSED
 from tests.needs import shared_telegrams
 
 from .telegrams import AMSTERDAM, NOON
@@ -15,19 +16,24 @@ from .telegrams import AMSTERDAM, NOON
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = sorted(path for path in shared_telegrams().iterdir() if path.suffix in {".txt", ".bin"})
+# Those that are whole, and not encrypted; the others must be refused, which the tests of meter/ see to.
+FILES = sorted(
+    path
+    for path in shared_telegrams().iterdir()
+    if path.suffix in {".txt", ".bin"} and path.name not in {*REFUSED, "reserve.bin"}
+)
 
 
 def telegrams(data: bytes) -> list[Telegram]:
     reader = Reader(zone=AMSTERDAM)
-    return [one for one in [*reader.feed(data), *reader.close()] if isinstance(one, Telegram)]
+    found = [one for one in [*reader.feed(data), *reader.close()] if isinstance(one, Telegram)]
+    assert found
+    return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_real_telegram_is_read_again(path: Path) -> None:
     found = telegrams(path.read_bytes())
-    if not found:
-        return  # damaged, or encrypted without its key
     raw = b"".join(map(raw_entry, found))
 
     assert mend("RAW", raw) == (len(raw), b"")

@@ -134,6 +134,17 @@ def is_loaded(entry: ConfigEntry[Any]) -> bool:
     return entry.state is ConfigEntryState.LOADED
 
 
+def anew(entry: ConfigEntry[Any], has: Callable[[Any], bool]) -> Callable[[], bool]:
+    """Return what tells whether an entry was set up from now on, and what reads its meter since then has something."""
+    before = entry.runtime_data if is_loaded(entry) else None
+    return lambda: is_loaded(entry) and entry.runtime_data is not before and has(entry.runtime_data)
+
+
+def read_anew(entry: ConfigEntry[Any]) -> Callable[[], bool]:
+    """Return what tells whether an entry was set up from now on, and a telegram has been accepted since then."""
+    return anew(entry, lambda meter: meter.accepted > 0)
+
+
 def suggested(form: ConfigFlowResult) -> object:
     """Return what is in the field of the port already."""
     assert form["data_schema"] is not None

@@ -168,7 +168,7 @@ async def test_each_explains_itself(hass: HomeAssistant, name: str) -> None:
         # Nobody can guess an entity; everything else has a value that makes sense.
         assert ("default" in field) is ("entity" not in field["selector"]), key
         if "entity" in field["selector"]:
-            assert all(one["integration"] == "p1meter" for one in field["selector"]["entity"]["filter"])
+            assert {one["integration"] for one in field["selector"]["entity"]["filter"]} == {"p1meter"}
     # What the description tells to use in actions is there.
     assert "`message`" in about["description"] or "`text`" in about["description"]
 

@@ -18,7 +18,20 @@ from custom_components.p1meter.link import open_transport
 from tests.compose import ELECTRICITY_ID, nl5
 from tests.foreign import OWNER
 
-from .dialogs import SETTINGS, add, add_in_the_end, choose, heard, is_loaded, said, speaking, start, suggested, until
+from .dialogs import (
+    SETTINGS,
+    add,
+    add_in_the_end,
+    choose,
+    heard,
+    is_loaded,
+    read_anew,
+    said,
+    speaking,
+    start,
+    suggested,
+    until,
+)
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
@@ -198,9 +211,10 @@ class TestMovedCable:
         async with speaking(cable.write, nl5()):
             await hass.config_entries.async_setup(entry.entry_id)
         cable.unplug()
+        is_read = read_anew(entry)
         async with speaking(second_cable.write, nl5()):
             assert await plug_in(hass, device(second_cable)) == []
-            await until(lambda: is_loaded(entry) and entry.runtime_data.accepted)
+            await until(is_read)
         assert entry.data[CONF_PORT] == str(second_cable.link)
 
     async def test_its_entry_is_told_that_could_not_be_set_up(

@@ -9,13 +9,27 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigEntry
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
 from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
+import voluptuous as vol
 
 from custom_components.p1meter.const import CONF_AUTHENTICATION_KEY, CONF_KEY, DOMAIN
 from custom_components.p1meter.meter import Reason
 from tests.compose import nl5
 from tests.foreign import OWNER, USUAL_AUTHENTICATION_KEY
 
-from .dialogs import ENGLISH, add, choose, heard, is_loaded, said, speaking, start, start_reconfigure, until
+from .dialogs import (
+    ENGLISH,
+    add,
+    anew,
+    choose,
+    heard,
+    is_loaded,
+    read_anew,
+    said,
+    speaking,
+    start,
+    start_reconfigure,
+    until,
+)
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
@@ -81,7 +95,10 @@ async def start_reauth(hass: HomeAssistant, entry: ConfigEntry[Any]) -> ConfigFl
 def shown(form: ConfigFlowResult) -> str:
     """Return all that a form holds, besides its texts."""
     assert form["data_schema"] is not None
-    fields = [(str(field), field.default, field.description) for field in form["data_schema"].schema]
+    fields = [
+        (str(field), None if field.default is vol.UNDEFINED else field.default(), field.description, selector.config)
+        for field, selector in form["data_schema"].schema.items()
+    ]
     return f"{fields} {form['errors']} {form['description_placeholders']}"
 
 
@@ -120,11 +137,12 @@ async def test_a_key_that_the_dialog_has_tried_is_not_doubted_for_a_burst_of_noi
         await until(lambda: entry.runtime_data.refused[Reason.KEY] >= before + 3)
         form = await start_reauth(hass, entry)
     async with speaking(cable.write, damaged(new.seal(nl5(), 1))):
+        doubted = anew(entry, lambda meter: meter.refused[Reason.KEY] >= 5)
         done = await hass.config_entries.flow.async_configure(form["flow_id"], answers(new))
         assert done["reason"] == "reauth_successful"
-        await hass.async_block_till_done()
-        await until(lambda: is_loaded(entry) and entry.runtime_data.refused[Reason.KEY] >= 5)
+        await until(doubted)
     assert list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})) == []
+    assert entry.runtime_data.accepted == 0
     async with speaking(Sealed(cable, new), nl5()):
         await until(lambda: entry.runtime_data.accepted)
 
@@ -226,11 +244,11 @@ class TestMovedCable:
             entry = await add_sealed(hass, cable, AUSTRIAN)
             await hass.async_block_till_done()
         async with speaking(Sealed(second_cable, AUSTRIAN), nl5()):
+            is_read = read_anew(entry)
             result = await choose(hass, await start_reconfigure(hass, entry), second_cable.link)
             assert result["type"] is FlowResultType.ABORT
             assert result["reason"] == "reconfigure_successful"
-            await hass.async_block_till_done()
-            await until(lambda: is_loaded(entry) and entry.runtime_data.accepted)
+            await until(is_read)
         assert {key: entry.data[key] for key in entry.data if "key" in key} == answers(AUSTRIAN)
 
     async def test_a_key_that_does_not_fit_any_more_is_asked_for(self, hass: HomeAssistant, cable: Cable) -> None:
@@ -243,10 +261,10 @@ class TestMovedCable:
             form = await choose(hass, await start_reconfigure(hass, entry), cable.link)
             assert form["step_id"] == "key"
             assert form["errors"] == {CONF_KEY: "wrong_key"}
+            is_read = read_anew(entry)
             result = await enter(hass, form, answers(new))
             assert result["reason"] == "reconfigure_successful"
-            await hass.async_block_till_done()
-            await until(lambda: is_loaded(entry) and entry.runtime_data.accepted)
+            await until(is_read)
         assert entry.data[CONF_KEY] == new.key.hex()
 
     async def test_a_dialog_closed_at_the_key_leaves_the_meter_as_it_was(
@@ -296,11 +314,11 @@ class TestReauth:
                 assert keys[CONF_KEY] not in shown(form)
                 # It goes on reading meanwhile.
                 assert is_loaded(loaded)
+            is_read = read_anew(loaded)
             done = await hass.config_entries.flow.async_configure(form["flow_id"], answers(new))
             assert done["type"] is FlowResultType.ABORT
             assert done["reason"] == "reauth_successful"
-            await hass.async_block_till_done()
-            await until(lambda: is_loaded(loaded) and loaded.runtime_data.accepted)
+            await until(is_read)
         assert {key: loaded.data[key] for key in loaded.data if "key" in key} == answers(new)
         for key in (new.key.hex(), new.authentication_key.hex(), WRONG):
             assert key not in caplog.text.lower()
@@ -310,9 +328,9 @@ class TestReauth:
     ) -> None:
         async with speaking(Sealed(cable, OWNER), nl5()):
             form = await start_reauth(hass, loaded)
+            is_read = read_anew(loaded)
             await hass.config_entries.flow.async_configure(form["flow_id"], answers(OWNER))
-            await hass.async_block_till_done()
-            await until(lambda: is_loaded(loaded) and loaded.runtime_data.accepted)
+            await until(is_read)
         assert CONF_AUTHENTICATION_KEY not in loaded.data
 
     async def test_one_frame_that_opens_is_enough_among_damaged_ones(
@@ -340,9 +358,9 @@ class TestReauth:
         assert entry.state is ConfigEntryState.SETUP_RETRY
         form = await start_reauth(hass, entry)
         cable.plug()
+        is_read = read_anew(entry)
         async with speaking(Sealed(cable), nl5()):
             done = await hass.config_entries.flow.async_configure(form["flow_id"], answers(OWNER))
             assert done["reason"] == "reauth_successful"
-            await hass.async_block_till_done()
-            await until(lambda: is_loaded(entry))
+            await until(is_read)
         assert hass.config_entries.async_entries(DOMAIN)[0].data[CONF_KEY] == OWNER.key.hex()

@@ -12,7 +12,7 @@ import pytest
 from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN
 from tests.compose import nl5
 
-from .dialogs import add, choose, is_loaded, said, speaking, start_reconfigure, suggested, until, until_free
+from .dialogs import add, choose, is_loaded, read_anew, said, speaking, start_reconfigure, suggested, until, until_free
 from .meters import H1, H1_OTHER, OTHER_METER
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ async def test_the_meter_is_read_on_its_new_port(
     assert said(form).startswith("Choose the port that Iskra AM550 has moved to.")
     assert suggested(form) == str(cable.link)
     cable.unplug()
+    is_read = read_anew(loaded)
     async with speaking(second_cable.write, nl5()):
         result = await choose(hass, form, second_cable.link)
         assert result["type"] is FlowResultType.ABORT
         assert result["reason"] == "reconfigure_successful"
-        await hass.async_block_till_done()
-        await until(lambda: is_loaded(loaded) and loaded.runtime_data.accepted)
+        await until(is_read)
     assert loaded.data == {CONF_PORT: str(second_cable.link), CONF_LINE: "115200 8N1", CONF_PROFILE: "nl5"}
     assert er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id) == before
 
@@ -64,11 +64,11 @@ async def test_the_same_port_is_freed_to_listen_to_it(
     hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable
 ) -> None:
     form = await loaded.start_reconfigure_flow(hass)
+    is_read = read_anew(loaded)
     async with speaking(cable.write, nl5()):
         result = await choose(hass, form, cable.link.resolve())
         assert result["reason"] == "reconfigure_successful"
-        await hass.async_block_till_done()
-        await until(lambda: is_loaded(loaded) and loaded.runtime_data.accepted)
+        await until(is_read)
     assert loaded.data[CONF_PORT] == str(cable.link.resolve())
 
 
@@ -88,12 +88,13 @@ async def test_an_entry_that_could_not_be_set_up_is_set_up_on_its_new_port(
 async def test_after_a_failure_it_is_read_as_before_and_another_port_can_be_tried(
     hass: HomeAssistant, loaded: MockConfigEntry, cable: Cable, second_cable: Cable
 ) -> None:
+    is_read = read_anew(loaded)
     form = await choose(hass, await loaded.start_reconfigure_flow(hass), cable.link)
     assert form["errors"] == {"base": "heard_nothing"}
     assert form["step_id"] == "reconfigure"
     assert is_loaded(loaded)
     async with speaking(cable.write, nl5()):
-        await until(lambda: loaded.runtime_data.accepted)
+        await until(is_read)
     cable.unplug()
     async with speaking(second_cable.write, nl5()):
         result = await choose(hass, form, second_cable.link)

@@ -61,9 +61,9 @@ def series(*stretches: tuple[float, float], gap: int = 0) -> Series:
     return Series("gas", "m³", rows, runs)
 
 
-def told(words: Words, one: Series, summary: Summary, unit: str | None = "m³") -> list[str]:
+def told(words: Words, one: Series, summary: Summary) -> list[str]:
     found = Found({"gas_gas": one}, (), Problems())
-    return words.would_change(found, [RegisterPreview("gas_gas", "sensor.gas", one, unit, summary)]).splitlines()
+    return words.would_change(found, [RegisterPreview("gas_gas", "sensor.gas", one, "m³", summary)]).splitlines()
 
 
 def test_growth_without_readings(words: Words) -> None:

@@ -23,7 +23,7 @@ from custom_components.p1meter.const import (
     issue_id,
 )
 from custom_components.p1meter.issues import ISSUE_NO_ANSWER
-from custom_components.p1meter.link import Dialogue, LineSettings, open_transport, silence_limit
+from custom_components.p1meter.link import Dialogue, LineSettings, TransportError, open_transport, silence_limit
 from custom_components.p1meter.meter import OpticalSettings, OpticalTiming, Reader
 from tests.simulation.optical import LINES, Habits, Mode, OpticalMeter
 
@@ -126,6 +126,8 @@ async def test_unloading_in_the_middle_of_a_read_out_frees_the_port(
     await asyncio.sleep(0.2)
     meter: MeterCoordinator = entry.runtime_data
     assert meter.accepted == 0
+    with pytest.raises(TransportError):
+        await open_transport(optical.port, LineSettings(300))
     assert await hass.config_entries.async_unload(entry.entry_id)
     transport = await open_transport(optical.port, LineSettings(300))
     await transport.close()
@@ -141,6 +143,9 @@ async def test_one_that_does_not_answer_is_no_matter_of_a_p1_port(
     with patch.object(coordinator, "silence_limit", lambda _: 0.5):
         assert await hass.config_entries.async_setup(entry.entry_id)
         await until(lambda: no_answer(hass, entry) is not None)
+        assert {kind for domain, kind in ir.async_get(hass).issues if domain == DOMAIN} == {
+            issue_id(ISSUE_NO_ANSWER, entry.entry_id)
+        }
         # The read-out that ends well takes it away.
         optical.habits.address = "1"
         await until(lambda: no_answer(hass, entry) is None)

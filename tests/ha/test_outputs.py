@@ -315,8 +315,10 @@ class Relays:
         self.changes = 0
         self._hass, self._entry = hass, entry
 
-    def make(self, settings: GpioSettings = RELAY, *, load: str = "boiler", safe: bool = False) -> GpioOutput:
-        output = GpioOutput(self._hass, self._entry, load, f"The {load}", settings, safe=safe, on_change=self._changed)
+    def make(self, settings: GpioSettings = RELAY, *, safe: bool = False) -> GpioOutput:
+        output = GpioOutput(
+            self._hass, self._entry, "boiler", "The boiler", settings, safe=safe, on_change=self._changed
+        )
         self.made.append(output)
         output.async_start()
         return output

@@ -120,5 +120,6 @@ async def test_only_an_esphome_address_needs_the_library_of_that_integration(
 
 async def test_a_library_that_cannot_be_had_is_no_reason_to_fail(hass: HomeAssistant) -> None:
     nothing = RequirementsNotFound("esphome", ["aioesphomeapi"])
-    with patch.object(ports, "async_get_integration_with_requirements", side_effect=nothing):
+    with patch.object(ports, "async_get_integration_with_requirements", side_effect=nothing) as get:
         await async_prepare(hass, "esphome://proxy.lan")
+    assert get.call_count == 1

@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.p1meter import source
-from custom_components.p1meter.const import CONF_ASKED, CONF_HISTORY, CONF_LINE, CONF_PROFILE, DOMAIN
+from custom_components.p1meter.const import CONF_ASKED, CONF_HISTORY, CONF_INTERVAL, CONF_LINE, CONF_PROFILE, DOMAIN
 from custom_components.p1meter.link import Dialogue
 from custom_components.p1meter.meter import OpticalSettings, OpticalTiming, Reader
 from tests.compose import compose, nl5
@@ -423,9 +423,17 @@ async def test_how_long_a_read_out_takes(hass: HomeAssistant, optical_entry: Moc
 
 
 @pytest.mark.usefixtures("everything_enabled")
-async def test_read_outs_that_were_skipped_are_counted(hass: HomeAssistant, optical_entry: MockConfigEntry) -> None:
+async def test_read_outs_that_were_skipped_are_counted(
+    hass: HomeAssistant, optical_entry: MockConfigEntry, wall_clock: WallClock
+) -> None:
+    hass.config_entries.async_update_entry(optical_entry, options={CONF_INTERVAL: 0.05})
     assert await hass.config_entries.async_setup(optical_entry.entry_id)
     assert shown(get(hass, "sensor.head_read_outs_skipped")) == ("0", None, None, "total_increasing")
+    await until(lambda: optical_entry.runtime_data.skipped > 0)
+    # With the first telegram after a five-minute mark.
+    wall_clock.tick(300)
+    await until(lambda: get(hass, "sensor.head_read_outs_skipped").state != "0")
+    assert 0 < int(get(hass, "sensor.head_read_outs_skipped").state) <= optical_entry.runtime_data.skipped
 
 
 async def test_a_meter_that_talks_has_no_read_outs(hass: HomeAssistant, set_up: SetUp) -> None:

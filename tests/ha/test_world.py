@@ -232,6 +232,7 @@ async def test_the_device_of_a_meter_that_is_gone_can_be_deleted(
     devices = {device.name: device for device in dr.async_entries_for_config_entry(registry, entry.entry_id)}
     client = await hass_ws_client(hass)
     # Both are there.
+    assert set(devices) == {"Iskra AM550", "Gas meter"}
     for device in devices.values():
         assert not (await client.remove_device(device.id))["success"]
     gone: dict[str, str | None] = {"0-1:24.1.0": None, "0-1:96.1.0": None, "0-1:24.2.1": None}
@@ -256,7 +257,9 @@ async def test_nothing_is_deleted_of_a_meter_that_has_not_spoken_yet(
     await set_up()
     assert await hass.config_entries.async_reload(entry.entry_id)
     client = await hass_ws_client(hass)
-    for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id):
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert len(devices) == 2
+    for device in devices:
         assert not (await client.remove_device(device.id))["success"]
 
 
@@ -267,7 +270,9 @@ async def test_nothing_is_deleted_of_a_meter_that_is_not_read(
     await set_up()
     assert await hass.config_entries.async_unload(entry.entry_id)
     client = await hass_ws_client(hass)
-    for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id):
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert len(devices) == 2
+    for device in devices:
         answer = await client.remove_device(device.id)
         # Not an error that nobody understands.
         assert answer["error"]["message"] == "Failed to remove device entry, rejected by integration"

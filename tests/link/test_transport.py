@@ -330,10 +330,16 @@ async def test_a_pulled_cable_is_lost_after_the_last_byte(cable: Cable) -> None:
     assert open_files() == before - 2
 
 
-async def test_a_cable_pulled_while_nobody_reads_is_closed_quietly(cable: Cable) -> None:
+async def test_a_cable_pulled_while_nobody_reads_is_closed_quietly(
+    cable: Cable, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = open_files()
     transport = await open_transport(cable.port, EIGHT_BITS)
     cable.pull()
     await transport.close()
+    # The cable has two ends, and both are gone.
+    assert open_files() == before - 2
+    assert not caplog.records
 
 
 async def test_a_connection_that_the_other_side_ends(caplog: pytest.LogCaptureFixture) -> None:

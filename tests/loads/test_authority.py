@@ -109,9 +109,9 @@ def test_a_run_on_the_sun_does_not_go_on_blindly() -> None:
 # 1: the fuse
 
 
-def loaded(*ranks: LoadSettings, fuse_a: float = 25.0) -> Plant:
+def loaded(*ranks: LoadSettings) -> Plant:
     """All of these are on by hand; nothing else but sun on L2 and L3."""
-    plant = Plant([Appliance(load) for load in ranks], house=(0.0, -3000.0, -3000.0), site=Site(fuse_a=fuse_a))
+    plant = Plant([Appliance(load) for load in ranks], house=(0.0, -3000.0, -3000.0), site=Site(fuse_a=25.0))
     plant.run(10)
     for load in plant.loads:
         plant.controller.override(load, on=True, until=FOREVER)

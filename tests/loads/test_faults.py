@@ -5,15 +5,15 @@ from random import Random
 
 import pytest
 
-from p1meter.loads import FOREVER, Activity, LoadSettings, Mode, Reason, Site
+from p1meter.loads import FOREVER, Activity, LoadSettings, Reason, Site
 from tests.loads.plant import ZONE, Appliance, Plant
 
 HOUR = 3600
 BOILER = LoadSettings("boiler", 2000.0, 1, phases=(1,))
 
 
-def sunny(appliance: Appliance, surplus_w: float = 2500.0) -> Plant:
-    plant = Plant([appliance], house=-surplus_w)
+def sunny(appliance: Appliance) -> Plant:
+    plant = Plant([appliance], house=-2500.0)
     plant.run(300)
     assert plant.on("boiler")
     return plant
@@ -358,13 +358,3 @@ def test_a_power_that_was_given_wrong_is_learned_in_three_switches(draws_w: floa
     view = plant.controller.view("boiler")
     assert view.learned_w == pytest.approx(draws_w, rel=0.01)
     assert view.phases == (1,)
-
-
-def test_nothing_is_known_of_the_loads_while_load_control_waits() -> None:
-    plant = Plant([Appliance(BOILER)], house=300.0)
-    plant.run(1)
-    assert plant.controller.site_view().mode is Mode.WAITING
-    plant.run(30)
-    assert plant.controller.site_view().mode is Mode.CONTROLLING
-    assert plant.controller.view("boiler").reason is Reason.SHORT
-    assert plant.controller.view("boiler").detail["short_w"] == pytest.approx(1600.0, abs=1)

@@ -266,6 +266,7 @@ def test_a_state_kept_at_any_moment_goes_on_in_the_same_way(seed: int) -> None:
         house.plant.watch = both
         house.plant.run(120)
         house.plant.watch = None
+        assert len(told) == 120
         assert all(first == second for first, second in told)
         # What was handed in is not written to.
         assert json.dumps(state) == text
@@ -275,5 +276,5 @@ def test_the_same_telegrams_give_the_same_commands() -> None:
     first, second = House(7), House(7)
     for house in (first, second):
         house.plant.run(1500)
-    assert first.plant.switches == second.plant.switches
+    assert first.plant.switches == second.plant.switches != []
     assert all(earlier.at <= later.at for earlier, later in pairwise(first.plant.switches))

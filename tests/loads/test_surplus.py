@@ -5,8 +5,8 @@ import pytest
 from p1meter.loads.surplus import Regret, Share, members
 
 
-def share(power_w: float, *, theta: float = 0.65, weight: float = 1.0, gate: float = 0.5, cost: float = 5.0) -> Share:
-    return Share(power_w, theta, weight, gate, cost, cost)
+def share(power_w: float, *, theta: float = 0.65, weight: float = 1.0, cost: float = 5.0) -> Share:
+    return Share(power_w, theta, weight, 0.5, cost, cost)
 
 
 BOILER = share(2000.0)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from p1meter.meter import Reader, Rejected, Telegram
+from p1meter.meter import DecryptionKeys, Reader, Rejected, Telegram
 from tests.meter.twins import check
 
 TELEGRAMS = Path(__file__).resolve().parents[3] / "shared" / "telegrams"
@@ -522,8 +522,8 @@ def expectations() -> list[Expected]:
     return found
 
 
-def read(file: str) -> list[Telegram | Rejected]:
-    reader = Reader()
+def read(file: str, keys: DecryptionKeys | None = None) -> list[Telegram | Rejected]:
+    reader = Reader(keys)
     return reader.feed((TELEGRAMS / file).read_bytes()) + reader.close()
 
 
@@ -549,23 +549,61 @@ def test_a_real_telegram_says_what_its_text_says(expected: Expected) -> None:
 def test_every_plain_number_of_a_real_telegram_is_read(expected: Expected) -> None:
     telegram = telegram_of(expected.file)
     text = telegram.raw.decode("latin-1")
-    # A whole line `code(number*unit)`, with or without star or unit, from 0 upwards.
-    lines = re.findall(r"^([\d:.-]+)\(([\d.]+)\*?([A-Za-z]*)\)\r?$", text, re.MULTILINE)
+    # A whole line `code(number*unit)`, with or without star, unit or sign, from 0 upwards. Codes of P1 have all their
+    # parts; those of IEC meters lack the first, or say 255 for parts of the end that tell nothing.
+    lines = re.findall(
+        r"^(([01]-0:)?(\d+\.\d+(?:\.(?!255\b)\d+)?)(?:\.255)?(?:\*255)?)\(([+-]?[\d.]+)\*?([A-Za-z]*)\)\r?$",
+        text,
+        re.MULTILINE,
+    )
 
-    for code, number, unit in lines:
-        if code in PLAIN:
-            reading = telegram.readings[PLAIN[code]]
+    compared = 0
+    for code, channel, short, number, unit in lines:
+        plain = f"{channel or '1-0:'}{short}{'' if short.count('.') == 2 else '.0'}"
+        if plain in PLAIN:
+            compared += 1
+            reading = telegram.readings[PLAIN[plain]]
             assert str(reading.obis) == code
             assert reading.value == Decimal(number)
             assert (reading.unit or "").lower() == unit.lower()
+    # Of one its finder kept only the lines of its peaks.
+    assert (compared == 0) is (expected.file == "be-fluvius-13-peaks-cut-down.txt")
 
 
 @pytest.mark.parametrize("file", REFUSED)
 def test_a_real_telegram_is_refused_for_its_reason(file: str) -> None:
-    found = read(file)
+    (refused,) = read(file)
 
-    assert [item for item in found if isinstance(item, Telegram)] == []
-    assert any(isinstance(item, Rejected) and item.reason in REFUSED[file] for item in found)
+    assert isinstance(refused, Rejected)
+    assert refused.reason in REFUSED[file]
+
+
+def test_what_is_refused_and_why_is_what_their_list_says() -> None:
+    rows = re.findall(r"^\| (\S+) \|.*\| (.+?) \|$", (TELEGRAMS / "INDEX.md").read_text(), re.MULTILINE)
+    # Here nobody has a key, and nobody asks.
+    refusals = {
+        file: re.match(r"(?:accept with the key given here, )?refuse \(([a-z ]+)", expect) for file, expect in rows
+    }
+
+    assert {file: found[1].split(" or ") for file, found in refusals.items() if found} == REFUSED
+
+
+def test_one_whose_keys_are_published_opens_with_them() -> None:
+    key, second = "0123456789abcdef0123456789abcdef", "ffeeddccbbaa99887766554433221100"
+    (telegram,) = read("lu-smarty-encrypted.bin", DecryptionKeys(bytes.fromhex(key), bytes.fromhex(second)))
+
+    assert isinstance(telegram, Telegram)
+    assert telegram.readings == telegram_of("lu-smarty-spec-example.txt").readings
+
+
+@pytest.mark.parametrize(
+    "file", ["at-sagemcom-encrypted-1.bin", "at-sagemcom-encrypted-2.bin", "lu-smarty-encrypted.bin"]
+)
+def test_with_another_key_it_is_refused_for_that(file: str) -> None:
+    (refused,) = read(file, DecryptionKeys(bytes(range(16)), bytes(range(16, 32))))
+
+    assert isinstance(refused, Rejected)
+    assert refused.reason == "key"
 
 
 def test_the_first_of_two_glued_telegrams_that_was_cut_is_refused() -> None:

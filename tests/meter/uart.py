@@ -20,9 +20,9 @@ class Format:
     even: bool = False
 
 
-def signal(data: bytes, sent: Format, *, inverted: bool = False, gap: int = 40) -> list[int]:
-    """The levels of the line, one for each bit time of the sender, with `gap` idle bit times before and after."""
-    idle = [1] * gap
+def signal(data: bytes, sent: Format, *, inverted: bool = False) -> list[int]:
+    """The levels of the line, one for each bit time of the sender, with forty idle bit times before and after."""
+    idle = [1] * 40
     levels = list(idle)
     for byte in data:
         bits = [byte >> place & 1 for place in range(sent.bits)]

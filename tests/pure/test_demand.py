@@ -27,12 +27,9 @@ def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def steady(meter: DemandMeter, seconds: Iterable[int], kilowatts: str = "3.6") -> dict[int, Decimal | None]:
+def steady(meter: DemandMeter, seconds: Iterable[int]) -> dict[int, Decimal | None]:
     """Feed what a house that draws the same all the time has on its register: 3.6 kW are 1 Wh a second."""
-    return {
-        second: meter.feed(1000 + Decimal(kilowatts) / 3600 * (second + 10_000), "kWh", after(second))
-        for second in seconds
-    }
+    return {second: meter.feed(1000 + Decimal("0.001") * (second + 10_000), "kWh", after(second)) for second in seconds}
 
 
 def test_it_rises_to_the_mean_of_the_window_and_starts_again() -> None:

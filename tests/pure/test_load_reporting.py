@@ -28,9 +28,9 @@ RUNS = LoadView(
 SITE = SiteView(Mode.CONTROLLING, 1500.0, 2500.0, 700.0, 1800.0, (10.0, None, 20.0), frozenset())
 
 
-def later(view: LoadView, **changes: object) -> LoadView:
-    """A second more on the clocks."""
-    counted = replace(view, run_s=view.run_s + 1, sun_wh=view.sun_wh + 0.5)
+def later(**changes: object) -> LoadView:
+    """It runs for a second more."""
+    counted = replace(RUNS, run_s=RUNS.run_s + 1, sun_wh=RUNS.sun_wh + 0.5)
     return replace(counted, **changes)  # type: ignore[arg-type]  # each has its own type
 
 
@@ -43,7 +43,7 @@ def later(view: LoadView, **changes: object) -> LoadView:
 )
 def test_why_it_is_so_is_told_at_once_without_the_sums(changes: dict[str, object]) -> None:
     reporter = LoadReporter(RUNS, 0.0)
-    live = later(RUNS, **changes)
+    live = later(**changes)
     assert reporter.look(live, 1.0, mark=False)
     assert reporter.shown == replace(live, run_s=600.0, sun_wh=300.0)
 
@@ -59,14 +59,14 @@ def test_why_it_is_so_is_told_at_once_without_the_sums(changes: dict[str, object
 )
 def test_when_it_switches_everything_is_told(changes: dict[str, object]) -> None:
     reporter = LoadReporter(RUNS, 0.0)
-    live = later(RUNS, **changes)
+    live = later(**changes)
     assert reporter.look(live, 1.0, mark=False)
     assert reporter.shown == live
 
 
 def test_sums_are_told_before_a_mark() -> None:
     reporter = LoadReporter(RUNS, 0.0)
-    live = later(RUNS)
+    live = later()
     assert not reporter.look(live, 100.0, mark=False)
     assert reporter.shown == RUNS
     assert reporter.look(live, 101.0, mark=True)
@@ -99,8 +99,8 @@ def test_what_a_sentence_counts_is_told_every_half_minute() -> None:
 def test_a_power_is_told_when_it_is_another_one() -> None:
     reporter = LoadReporter(RUNS, 0.0)
     # Within 10 % of 2000 W, with other words that wait for their half minute.
-    assert not reporter.look(later(RUNS, power_w=2190.0, detail={"share": 0.7}), 1.0, mark=False)
-    assert reporter.look(later(RUNS, power_w=2200.0, detail={"share": 0.7}), 2.0, mark=False)
+    assert not reporter.look(later(power_w=2190.0, detail={"share": 0.7}), 1.0, mark=False)
+    assert reporter.look(later(power_w=2200.0, detail={"share": 0.7}), 2.0, mark=False)
     assert (reporter.shown.power_w, reporter.shown.detail, reporter.shown.run_s) == (2200.0, {"share": 0.80}, 600.0)
 
 

@@ -86,10 +86,9 @@ def test_whatever_comes_from_where_every_hour_gets_what_was_used_in_it(seed: int
     table = Table()
     has_recorder = {start for start in starts[begin:-1] if random.random() < 0.7} | {starts[-1]}
     table.rows = recorder({start: truth[start] for start in has_recorder})
-    files = [
-        {start: truth[start] for start in starts if random.random() < random.choice([0.3, 0.9, 1.0])}
-        for _ in range(random.randint(1, 4))
-    ]
+    # One file has gaps everywhere, another none.
+    shares = [random.choice([0.3, 0.9, 1.0]) for _ in range(random.randint(1, 4))]
+    files = [{start: truth[start] for start in starts if random.random() < share} for share in shares]
     for _ in range(2):
         random.shuffle(files)
         for states in files:

@@ -43,11 +43,11 @@ def dsmr(end: str, amount: float | None = None, *, ago: float = 60, group: str =
     )
 
 
-def esphome(name: str, quantity: str | None, amount: float | None = None, group: str = "p1 reader") -> Old:
+def esphome(name: str, quantity: str | None, amount: float | None = None) -> Old:
     """An entity of an ESPHome device."""
     return Old(
         entity_id=f"sensor.{name.lower().replace(' ', '_')}",
-        group=group,
+        group="p1 reader",
         platform="esphome",
         unique_id=f"A0-sensor-{name}",
         name=name,
