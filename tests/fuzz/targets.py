@@ -51,7 +51,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     ),
     "meaning": Target(
         meaning.alike,
-        120,
+        60,
         tuple(
             f"meter.{one}" for one in ("telegram", "lines", "form", "values", "electricity", "mbus", "slots", "history")
         ),
@@ -83,7 +83,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     ),
     "outputs": Target(
         outputs.told,
-        60,
+        30,
         (
             *("judge", "totals", "demand", "news", "late", "sampling", "reporting", "redacting", "sinks.layouts"),
             *("sinks.points",),
@@ -91,6 +91,6 @@ TARGETS: Final[Mapping[str, Target]] = {
         "telegrams that say strange and hostile things, on their way to entities, loads, files and others",
     ),
     "inputs": Target(
-        inputs.typed, 180, ("own", "keys", "archive.selection"), "what people type and paste into the dialogs"
+        inputs.typed, 270, ("own", "keys", "archive.selection"), "what people type and paste into the dialogs"
     ),
 }
