@@ -57,13 +57,14 @@ class DemandMeter:
         self._last = Decimal(0)
         # A line that is as it was gives the very same number: then nothing is to be worked out.
         self._sent: Decimal | None = None
+        self._unit: str | None = None
         self._demand: Decimal | None = None
 
     def feed(self, import_total: Decimal, unit: str | None, at: datetime) -> Decimal | None:
         """Return the running demand in kW; None until a window's start was seen.
 
         It is unknown again, until the next window starts, where readings are missing at a window's start, where the
-        clock goes back, and where the register falls. A register too coarse to say it never does.
+        clock goes back, and where the register falls or is in another unit. A register too coarse to say it never does.
 
         Args:
             import_total: what was imported so far, as sent.
@@ -72,15 +73,17 @@ class DemandMeter:
         """
         now = at.timestamp()
         number = int(now // self._window)
-        if import_total is self._sent and number == self._number and now >= self._last_at:
+        is_same = unit == self._unit
+        if import_total is self._sent and is_same and number == self._number and now >= self._last_at:
             self._last_at = now
             return self._demand
         total = import_total * _KILOWATT_HOURS[unit]
-        if self._number is None or now < self._last_at or total < self._last:
+        if self._number is None or not is_same or now < self._last_at or total < self._last:
             self._start = None
         elif number != self._number:
             self._start = self._at_start(number, now, total)
-        self._number, self._last_at, self._last, self._sent = number, now, total, import_total
+        self._number, self._last_at, self._last = number, now, total
+        self._sent, self._unit = import_total, unit
         start = self._start
         demand = None if start is None else ((total - start) * self._per_hour).quantize(_WATT, ROUND_HALF_UP)
         self._demand = demand

@@ -52,13 +52,18 @@ def redacted_telegram(telegram: Telegram) -> list[str]:
 
     The checksum, where there was one, is that of these lines: with CR LF behind each, they are a telegram again.
     """
-    lines = _lines(telegram.raw, str)
-    if telegram.checksum:
-        end = max(place for place, line in enumerate(lines) if line.startswith((_END, _ETX)))
-        lines[end:] = [lines[end][0]]
+    raw = telegram.raw
+    if not telegram.checksum:
+        return _lines(raw, str)
+    if raw[-2:-1] == _ETX.encode():
+        # The `!` may end the last data line.
+        lines = [*_lines(raw[:-2].rstrip(b"\r\n\x8d").removesuffix(_END.encode()), str), _END, _ETX]
         text = "\r\n".join(lines).encode()
-        lines[end] += f"{crc16_arc(text):04X}" if lines[end] == _END else chr(bcc(text.partition(_STX.encode())[2]))
-    return lines
+        # Where STX was lost, the data begin behind the ident line and what is blank after it.
+        data = text.partition(_STX.encode())[2] or text.partition(b"\n")[2].lstrip(b"\r\n")
+        return [*lines[:-1], f"{_ETX}{chr(bcc(data))}"]
+    lines = [*_lines(raw[: raw.rindex(f"\n{_END}".encode()) + 1], str), _END]
+    return [*lines[:-1], f"{_END}{crc16_arc('\r\n'.join(lines).encode()):04X}"]
 
 
 def _lines(data: bytes, public: Callable[[str], str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 from p1meter.meter import DecryptionKeys, Reader, Recogniser
 from p1meter.meter.iec62056 import ReadOut
 from tests.compose import compose
+from tests.meter.twins import block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +59,7 @@ KINDS: Final[Mapping[str, tuple[bytes, bytes]]] = {
     "zeros": (b"", b"\x00"),
     "noise": (b"", bytes((number * 73 + 17) % 251 for number in range(997))),
     "noise read with another parity": (b"", bytes(0x80 | (number * 73 + 17) % 127 for number in range(997))),
+    "blocks of values on lines of their own": (b"", block("ABC5x", "1-0:99.99.9(1)", *["(1)"] * 12_000)),
     "telegrams of huge numbers": (
         b"",
         compose(

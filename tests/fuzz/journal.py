@@ -11,7 +11,7 @@ from p1meter.meter import Reader, Telegram
 from tests.archive.telegrams import AMSTERDAM, NOON, entries, entry
 
 from .choices import Choices
-from .telegrams import TOKENS, strange
+from .telegrams import LONG, TOKENS, hostile, strange
 
 if TYPE_CHECKING:
     from p1meter.archive import Entry, JournalFormat
@@ -107,16 +107,17 @@ def _go_on(choices: Choices) -> None:
         assert added.strip(b"\r\n") == new.telegram.raw.strip(b"\r\n")
     elif journal_format != "csv":
         line = sml3_line(new.telegram, new.at, _ALL.allows, codes=CODES[journal_format])
-        assert line.isprintable(), "a value that ends its line"
+        assert line.splitlines() == [line], "a value that ends its line"
         assert added.decode("latin-1") == f"{line}\n"
     _read_back(text)
 
 
 def _strange(choices: Choices) -> Entry | None:
-    """An entry of a telegram that says strange things, now and then."""
+    """An entry of a telegram that says strange or hostile things, now and then."""
     if not choices.one_in(2):
         return None
-    (telegram,) = Reader(zone=AMSTERDAM).feed(strange(choices))
+    sent = None if choices.one_in(2) else hostile(choices, LONG).whole
+    (telegram,) = Reader(zone=AMSTERDAM).feed(sent or strange(choices))
     assert isinstance(telegram, Telegram)
     return entry(telegram)
 

@@ -7,6 +7,8 @@ from p1meter.meter.iec62056 import ReadOut, State, Step
 from tests.meter.composing import BLOCK, HEAT_BLOCK, with_parity
 
 from .choices import Choices
+from .content import as_block, said, spoilt
+from .meaning import look
 from .telegrams import TOKENS, damaged, is_right, is_text
 
 _RATES: Final = (300, 600, 1200, 2400, 4800, 9600, 19200)
@@ -67,6 +69,9 @@ def meter(choices: Choices) -> None:  # noqa: C901 (a meter, from its identifica
     read_out = ReadOut(settings)
     good = choices.one_of((BLOCK, HEAT_BLOCK))
     ident, _, block = good.partition(b"\x02")
+    if choices.one_in(2):
+        # Its block check is right, and its content is what no meter sends.
+        _, _, block = as_block(spoilt(choices, said(good)), choices).partition(b"\x02")
     block = b"\x02" + block
     # IEC 62056-21 §6.3.1: an identification whose fifth character is none of the rates is of mode A.
     ident = ident[:4] + bytes([choices.one_of(b"0123456ABCDEFZ")]) + ident[5:]
@@ -94,7 +99,7 @@ def meter(choices: Choices) -> None:  # noqa: C901 (a meter, from its identifica
         if says is not ident and damages:
             damages -= 1
             # One bit, anywhere in the data.
-            at = 1 + choices.below(len(block) - 3)
+            at = 1 + choices.below(max(1, len(block) - 3))
             answer = block[:at] + bytes([block[at] ^ 1]) + block[at + 1 :]
             if answer[at] in b"\x02\x03" or block[at] in b"\x02\x03":
                 answer = block
@@ -136,3 +141,4 @@ def _judge(read_out: ReadOut) -> None:
             assert is_right(item.raw) if item.checksum else is_text(item.raw), (
                 f"a block that is not whole: {item.raw!r}"
             )
+            look(item)

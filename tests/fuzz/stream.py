@@ -4,10 +4,25 @@ from itertools import pairwise
 import re
 from typing import TYPE_CHECKING, Final
 
-from p1meter.meter import DecryptionKeys, Reader, Recogniser, Rejected, Telegram, history
+from p1meter.meter import DecryptionKeys, Reader, Recogniser, Rejected, Telegram
+from tests.meter.composing import HOLLEY
 
 from .choices import Choices
-from .telegrams import LINES, NL5_SHORT, OWNER, SEALED, STRANGER, TOKENS, Piece, damaged, is_right, is_text, piece
+from .meaning import look
+from .telegrams import (
+    LINES,
+    NL5_SHORT,
+    OWNER,
+    SEALED,
+    STRANGER,
+    TOKENS,
+    Piece,
+    damaged,
+    hostile,
+    is_right,
+    is_text,
+    piece,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +35,9 @@ _NOISE: Final = tuple(token for token in TOKENS if not token.startswith(b"\xe6")
 # The beginning of a telegram that is encrypted in another way, and the 300 bytes that it says to have.
 _OTHER_CIPHER: Final = re.compile(rb"/ABC5x\r\n\r\n\x00\x82\x01\x2c.{0,300}\Z", re.DOTALL)
 _OPENED: Final = frozenset(SEALED.values())
+_ENCRYPTING: Final = (NL5_SHORT, HOLLEY)
+# What the length of an encrypted frame can say (protocol reference, §9.1).
+_SHORTEST, _LONGEST = 40, 8192
 
 
 def plain(data: bytes) -> None:
@@ -42,6 +60,11 @@ def encrypted(data: bytes) -> None:
 
 
 def _sealed(choices: Choices) -> Piece:
+    if choices.one_in(2):
+        # The owner's key, and a content that no meter sends.
+        text, whole = hostile(choices, _ENCRYPTING)
+        if _SHORTEST <= len(text) + 17 <= _LONGEST:
+            return Piece(OWNER.seal(text, 100 + choices.below(100)), whole)
     frame = choices.one_of(_FRAMES)
     match choices.below(8):
         case 0 | 1:
@@ -81,7 +104,7 @@ def _look(choices: Choices, pieces: Sequence[Piece], reader: Reader) -> None:
             assert raw in sent or not sent.isascii(), "a telegram that nobody sent"
             whole = is_right(raw) or (raw not in sent and is_right(_with_blank_line(raw)))
             assert whole if telegram.checksum else is_text(raw), f"a telegram that is not whole: {raw!r}"
-        _use(telegram)
+        look(telegram)
     _all_found(wholes, telegrams)
 
 
@@ -100,12 +123,6 @@ def _is_doubtful(before: bytes, one: Piece, after: Piece) -> bool:
     if one.sent.startswith(b"\xdb"):
         return _OTHER_CIPHER.search(before) is not None
     return before.endswith(b"\x03") or (one.sent[-2:-1] != b"\x03" and after.sent.startswith(b"\x03"))
-
-
-def _use(telegram: Telegram) -> None:
-    """Ask for everything that is only worked out when somebody asks."""
-    assert len(telegram.objects) <= len(telegram.raw)
-    history.rows(telegram)
 
 
 def _all_found(wholes: Iterable[bytes], telegrams: Iterable[Telegram]) -> None:

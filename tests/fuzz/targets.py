@@ -5,7 +5,7 @@ What gets out of them is a finding. `scripts/fuzz` runs them for long, `test_tar
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from . import importers, inputs, journal, optical, outputs, stream
+from . import importers, inputs, journal, meaning, optical, outputs, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,10 +46,29 @@ TARGETS: Final[Mapping[str, Target]] = {
                 "slots",
             )
         ),
-        "streams of telegrams of every system, whole, damaged or saying strange things, with noise, in any pieces",
+        "streams of telegrams of every system, half of them with a hostile content and a right checksum, the others "
+        "whole, damaged or saying strange things, with noise, in any pieces",
     ),
-    "cipher": Target(stream.encrypted, 220, ("meter.cipher",), "the same with encrypted frames, also of another key"),
-    "optical": Target(optical.anything, 200, ("meter.iec62056",), "what an optical head hears, from a meter or not"),
+    "meaning": Target(
+        meaning.alike,
+        60,
+        tuple(
+            f"meter.{one}" for one in ("telegram", "lines", "form", "values", "electricity", "mbus", "slots", "history")
+        ),
+        "what one meter says, in frames that are right, with a hostile content: read by its form, and line by line",
+    ),
+    "cipher": Target(
+        stream.encrypted,
+        220,
+        ("meter.cipher",),
+        "the same with encrypted frames, half of them with a hostile content, also of another key",
+    ),
+    "optical": Target(
+        optical.anything,
+        170,
+        ("meter.iec62056",),
+        "what an optical head hears, from a meter or not; half of the meters say what none does",
+    ),
     "journal": Target(
         journal.spoilt, 10, ("archive.formats", "archive.journal"), "files of the journal, cut off and spoilt"
     ),
@@ -63,9 +82,15 @@ TARGETS: Final[Mapping[str, Target]] = {
         "files of the past of every kind, mixed up, also packed",
     ),
     "outputs": Target(
-        outputs.said, 30, ("sinks.layouts", "sinks.points"), "telegrams that say strange things, on their way to others"
+        outputs.told,
+        30,
+        (
+            *("judge", "totals", "demand", "news", "late", "sampling", "reporting", "redacting", "sinks.layouts"),
+            *("sinks.points",),
+        ),
+        "telegrams that say strange and hostile things, on their way to entities, loads, files and others",
     ),
     "inputs": Target(
-        inputs.typed, 300, ("own", "keys", "archive.selection"), "what people type and paste into the dialogs"
+        inputs.typed, 270, ("own", "keys", "archive.selection"), "what people type and paste into the dialogs"
     ),
 }

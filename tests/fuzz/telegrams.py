@@ -11,6 +11,8 @@ from tests.simulation.cipher import Cipher
 from tests.simulation.household import ZONE, Household
 from tests.simulation.telegrams import SYSTEMS
 
+from .content import as_bare, as_block, as_telegram, is_certain, said, spoilt
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -197,8 +199,23 @@ class Piece(NamedTuple):
     whole: bytes | None
 
 
+def hostile(choices: Choices, kinds: Sequence[bytes]) -> Piece:
+    """A telegram of one of these kinds with a right checksum, if they have one, and a content that no meter sends."""
+    kind = choices.one_of(kinds)
+    what = spoilt(choices, said(kind))
+    if kinds is BLOCKS:
+        # Whether it is taken depends on its lines: so few bits of a check vouch for them.
+        return Piece(as_block(what, choices), None)
+    if kind in UNCHECKED:
+        return Piece(as_bare(what), None)
+    sent = as_telegram(what, choices)
+    return Piece(sent, sent if is_certain(sent) else None)
+
+
 def piece(choices: Choices, kinds: Sequence[bytes]) -> Piece:
-    """A whole telegram of one of these kinds, a damaged one, or noise."""
+    """A telegram whose content is hostile, as often as not; or a whole one, a damaged one, or noise."""
+    if choices.one_in(2):
+        return hostile(choices, kinds)
     match choices.below(8):
         case 0 | 1:
             telegram = choices.one_of(kinds)

@@ -6,7 +6,7 @@ import pytest
 from p1meter.meter.frames import FrameFinder
 from tests.compose import nl5
 
-from . import hostile, telegrams
+from . import content, hostile, telegrams
 from .choices import Choices
 from .targets import TARGETS
 
@@ -81,3 +81,14 @@ def test_strange_telegrams_are_telegrams() -> None:
     sent = telegrams.strange(Choices(bytes(range(200))))
     assert sent.startswith(b"/")
     assert telegrams.is_right(sent)
+
+
+@pytest.mark.parametrize("kind", telegrams.LONG)
+def test_hostile_telegrams_are_telegrams(kind: bytes) -> None:
+    what = content.said(kind)
+    assert telegrams.is_right(content.as_telegram(what, Choices(b"")))
+    assert telegrams.is_right(content.as_block(what, Choices(b"")))
+    for first in range(256):
+        sent, whole = telegrams.hostile(Choices(bytes([0, first, *range(200)])), (kind,))
+        assert whole in {None, sent}
+        assert telegrams.is_right(sent)

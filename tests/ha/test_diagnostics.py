@@ -133,9 +133,9 @@ async def test_why_a_port_was_lost_is_told_and_since_when(
     assert entry.data["port"] not in json.dumps(download)
 
 
-def optical(lines: str) -> bytes:
+def optical(lines: str, end: str = "!\r\n\x03") -> bytes:
     """Return what an optical head gives: a block with its check character (IEC 62056-21 §6)."""
-    block = f"{lines}!\r\n\x03".encode()
+    block = f"{lines}{end}".encode()
     return b"/ISK5MT174-0001\r\n\x02" + block + bytes([reduce(xor, block)])
 
 
@@ -143,6 +143,9 @@ def optical(lines: str) -> bytes:
     "raw",
     [
         PRIVATE,
+        # Blanks beside the checksum say nothing: the telegram is taken.
+        PRIVATE[:-6] + b" " + PRIVATE[-6:],
+        PRIVATE[:-2] + b" \r\n",
         compose(
             {code: NL5[code] for code in NL5 if code not in {"1-3:0.2.8", "0-0:1.0.0"}},
             "KMP5 KA6U001660297912",
@@ -152,8 +155,13 @@ def optical(lines: str) -> bytes:
         bytes(byte | (byte.bit_count() % 2) << 7 for byte in PRIVATE),
         optical("F.F(00)\r\nC.1.0(A12345678)\r\n0.0.0(JONES)\r\n1.8.0(001234.5*kWh)\r\n2.8.0(000001.5*kWh)\r\n"),
         optical("0.0(JONES)\r\n1.8.0(001234.5*kWh)\r\n"),
+        optical("1.8.0(001234.5*kWh)", end="!\x03"),
+        optical("F.F(00)\r\n1.8.0(001234.5*kWh)\r\n").replace(b"\x02", b""),
     ],
-    ids=("checksum", "none", "parity", "optical", "optical-id-first"),
+    ids=(
+        *("checksum", "blank-before", "blank-behind", "none", "parity", "optical", "optical-id-first"),
+        *("optical-without-line-end", "optical-without-stx"),
+    ),
 )
 def test_what_is_left_of_a_telegram_is_one_again(raw: bytes) -> None:
     """A helper reads it as the person's own p1meter did, but for what is private."""

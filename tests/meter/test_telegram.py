@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 import random
+from time import process_time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -88,6 +89,13 @@ def test_what_is_no_object_is_left_out() -> None:
     says(found, "power=244W")
 
 
+def test_a_code_without_a_value_is_no_object() -> None:
+    found = decode("1-0:1.8.0", *TARIFFS)
+
+    assert [str(obis) for obis, _ in found.objects] == ["1-0:1.8.1", "1-0:1.8.2"]
+    says(found, "import_total=3.000kWh")
+
+
 def test_beside_past_values_too_a_line_that_is_not_whole_gives_nothing() -> None:
     found = decode("1-0:1.8.0*01(1.0*kWh)", "1-0:1.7.0(00.500x", "1-0:2.7.0(00.250*kW)")
     says(found, "!power_import power_export=0.250kW")
@@ -136,6 +144,18 @@ def test_a_value_on_a_line_of_its_own_belongs_to_the_object_before() -> None:
 
     says(found, "1:gas=456.789m3@2024-01-15T10:00:00+01:00")
     assert found.objects[-1][1][-1] == "00456.789"
+
+
+def test_thousands_of_values_on_lines_of_their_own_are_read_in_no_time() -> None:
+    # As many as an optical block can hold: each taken in by itself, they stopped everything else for seconds.
+    values = ["(1)"] * 12_000
+    sent = frame(block("TST5", "1-0:99.99.9(1)", *values))
+    started = process_time()
+
+    found = decoder().decode(sent, None)
+
+    assert len(found.objects[0][1]) == 12_001
+    assert process_time() - started < 1
 
 
 def test_a_value_on_a_line_of_its_own_before_every_object_belongs_to_none() -> None:
@@ -832,6 +852,9 @@ def test_a_usual_telegram_is_read_as_any_other(seed: int, monkeypatch: pytest.Mo
         ("(1*kWh)", "1-0:1.8.0(1*kWh)"),
         ("1-0:1.8.0(1*kWh)", "", "1-0:2.8.0(2*kWh)", "", "(3)"),
         ("1-0:1.8.0(1*kWh)x)", "1-0:2.8.0(2*kWh)"),
+        ("1-0:2.8.0", "1-0:2.8.1(1*kWh)", "1-0:2.8.2(2*kWh)"),
+        ("1-0:99.99.9(2)", "(3\n)"),
+        ("1-0:99.99.9(2)", "(3\r4)"),
     ],
 )
 def test_brackets_in_the_wrong_places(lines: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,17 @@ def test_after_the_register_fell_it_is_unknown_until_the_next_window() -> None:
     assert meter.feed(Decimal(7), "kWh", after(3)) is None
 
 
+def test_after_the_register_changed_its_unit_it_is_unknown_until_the_next_window() -> None:
+    meter = DemandMeter(QUARTER)
+    assert meter.feed(Decimal("1000.000"), "kWh", after(-1)) is None
+    assert meter.feed(Decimal("1000.000"), "kWh", after(0)) == 0
+    # Whatever it may be: 24 digits are a number, and in GWh its demand would have more than Decimal reckons with.
+    assert meter.feed(Decimal("9" * 24), "GWh", after(10)) is None
+    assert meter.feed(Decimal("1000.001"), "kWh", after(20)) is None
+    assert meter.feed(Decimal("1000.100"), "kWh", after(899)) is None
+    assert meter.feed(Decimal("1000.100"), "kWh", after(900)) == 0
+
+
 @pytest.mark.parametrize(("unit", "factor"), [("kWh", 1), (None, 1), ("Wh", 1000), ("MWh", "0.001")])
 def test_units(unit: str | None, factor: int | str) -> None:
     meter = DemandMeter(QUARTER)

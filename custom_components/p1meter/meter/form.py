@@ -297,16 +297,15 @@ def _lines(text: str, content: Content) -> tuple[str, dict[int, _Line]]:
     ident, *lines = text[: text.index(f"{end}!")].split(end)
     first = -1
     owners = dict(structure.loose)
-    sent = {first: ident}
+    sent = {first: [ident]}
     for place, line in enumerate(lines):
-        owner = owners.get(place, place)
-        sent[owner] = f"{sent[owner]}{end}{line}" if owner in sent else line
+        sent.setdefault(owners.get(place, place), []).append(line)
     objects = {}
     for (place, _), (item, groups) in zip(structure.objects, content.objects(structure.objects), strict=True):
-        head, _, rest = sent[place].partition("(")
+        head, _, rest = end.join(sent[place]).partition("(")
         inner = rest.rstrip("\r\n")[:-1]
         objects[place] = _Line(item, groups, head, inner, rest[len(inner) + 1 :])
-    return sent[first], objects
+    return end.join(sent[first]), objects
 
 
 def _number(like: str) -> str:

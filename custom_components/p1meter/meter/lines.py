@@ -130,18 +130,26 @@ def regular(text: str) -> Content | None:
     if (
         structure is None
         or not end
+        or lines + sum(not brackets[place] for place, _ in structure.loose) != len(heads)
         or text.count(")") != opened
         or data.count(")(") != opened - lines
         or text.count(f"){line_ends}") != lines
     ):
         return None
-    for place, before in structure.loose:
+    whole = _whole(sent, structure.loose)
+    return None if whole is None else Content(ident[1:], structure, whole)
+
+
+def _whole(sent: Sequence[str], loose: Iterable[tuple[int, int]]) -> Sequence[str] | None:
+    """Return what stands under each object, the values on lines of their own too; None if that takes more to tell."""
+    under: dict[int, list[str]] = {}
+    for place, before in loose:
         if sent[place]:
-            if before < 0:
+            if before < 0 or "\n" in sent[place] or "\r" in sent[place]:
                 return None
             # A value on a line of its own belongs to the object before it (DSMR 3.0 P1 §5.12).
-            sent = (*sent[:before], f"{sent[before]}({sent[place]}", *sent[before + 1 :])
-    return Content(ident[1:], structure, sent)
+            under.setdefault(before, [sent[before]]).append(sent[place])
+    return [("(".join(under[place]) if place in under else one) for place, one in enumerate(sent)] if under else sent
 
 
 def _irregular(text: str) -> Content:
@@ -212,7 +220,7 @@ def lines_of(text: str) -> list[str]:
 
 def take_apart(lines: Sequence[str]) -> list[Object]:
     """Return the objects of a telegram's lines, its identification first; what is no object is left out."""
-    objects: list[Object] = []
+    objects: list[tuple[Code, list[str]]] = []
     for line in lines:
         head, _, rest = line.partition("(")
         found = code(head) if len(head) <= _LONGEST_CODE else None
@@ -220,15 +228,15 @@ def take_apart(lines: Sequence[str]) -> list[Object]:
             body = rest[:-1]
             groups = (body,) if "(" not in body and ")" not in body else _groups(body)
             if groups:
-                objects.append((found, groups))
+                objects.append((found, [*groups]))
                 continue
         for one, more in _several(line):
             if one is not None:
-                objects.append((one, more))
+                objects.append((one, [*more]))
             elif objects:
                 # A value on a line of its own belongs to the object before it (DSMR 3.0 P1 §5.12).
-                objects[-1] = (objects[-1][0], objects[-1][1] + more)
-    return of_this_meter(objects, lines[0][1:])
+                objects[-1][1].extend(more)
+    return of_this_meter([(one, tuple(groups)) for one, groups in objects], lines[0][1:])
 
 
 def of_this_meter(objects: list[Object], ident: str) -> list[Object]:
