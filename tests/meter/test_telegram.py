@@ -188,6 +188,13 @@ def test_a_value_on_a_line_of_its_own_before_every_object_belongs_to_none() -> N
         ("0-0:96.14.0(0004)", "tariff~tariff_4"),
         ("0-0:96.14.0(0005)", "tariff=-"),
         ("0-0:96.14.0(OFF)", "tariff=-"),
+        ("0-0:96.14.0(TARIFF 2)", "tariff~tariff_2"),
+        ("0-0:96.14.0(TARIFF 5)", "tariff=-"),
+        ("0-0:96.14.0(TARIFF)", "tariff=-"),
+        ("0-0:96.3.10(TARIFF 1)", "breaker_state=-"),
+        ("0-0:96.14.1(03)", "tariff~tariff_3"),
+        ("1-0:1.8.13(000003.000*kWh)", "import_tariff_3=3.000kWh"),
+        ("1-0:2.8.11(000003.000*kWh)", "export_tariff_1=3.000kWh"),
         ("0-0:96.14.0()", "tariff=-"),
         ("0-0:96.13.0(48616C6C6F)", "message~Hallo"),
         ("0-0:96.1.1()", "equipment_id=-"),
@@ -294,6 +301,21 @@ def test_in_lithuania_the_same_codes_are_mean_currents_and_no_limits() -> None:
             ("1-0:51.4.0", mean, "kA"),
             ("1-0:71.4.0", mean, "kA"),
         ]
+
+
+def test_tariffs_that_count_from_eleven_give_a_total_too() -> None:
+    """In Israel: three tariffs under 1.8.11 to 13, and no total."""
+    found = decode(
+        "1-3:0.2.8(50)",
+        "0-0:1.0.0(260111120000W)",
+        *("1-0:1.8.11(000001.000*kWh)", "1-0:1.8.12(000002.000*kWh)", "1-0:1.8.13(000004.000*kWh)"),
+        *("1-0:2.8.11(000000.100*kWh)", "1-0:2.8.12(000000.000*kWh)", "1-0:2.8.13(000000.200*kWh)"),
+        "0-0:96.14.1(03)",
+        country="IL",
+    )
+
+    says(found, "import_total=7.000kWh import_tariff_3=4.000kWh export_total=0.300kWh tariff~tariff_3")
+    assert (found.profile.name, found.time) == ("generic", datetime(2026, 1, 11, 10, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(("country", "key"), [("HU", "reactive_export_total"), ("AT", "reactive_export_tariff_1")])
