@@ -491,6 +491,9 @@ def test_the_device_type_and_the_unit_say_what_is_measured(device_type: str, val
         pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1(000101000000W)(00000.000*m3)"], id="never read: 2000"),
         pytest.param(["0-1:24.1.0()", "0-1:96.1.0()", "0-1:24.2.1(240701115500S)(1.5*m3)"], id="no type and no id"),
         pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1()"], id="nothing in it"),
+        pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1(0000000)"], id="neither a stamp nor a unit"),
+        pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1(240701115500)"], id="a stamp alone"),
+        pytest.param(["0-1:24.1.0(004)", "0-1:24.2.3(071.5*degC)"], id="a temperature"),
         pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1(1)(2)(3)"], id="three groups"),
         pytest.param(["0-1:24.3.0(240115100000)(00)(60)(1)(0-1:24.2.1)(m3)"], id="the value line is lost"),
         pytest.param(["0-1:24.3.0(240115100000)(24)(60)(1)(0-1:24.2.1)(m3)(1.0)"], id="status: not valid"),
@@ -525,6 +528,25 @@ def test_beside_a_channel_without_a_meter_the_other_is_read() -> None:
     )
 
     assert [(channel, device.role) for channel, device in found.mbus.items()] == [(2, "gas")]
+
+
+def test_a_flow_and_a_temperature_are_no_readings_of_a_meter() -> None:
+    """Of hot water in Iceland, where most of it is in two registers and much besides, and nothing has a stamp."""
+    lines = [
+        "0-1:24.2.2(0000.250*m3/h)",
+        "0-1:24.2.3(000071.5*degC)",
+        "0-1:24.2.4(000030.5*degC)",
+        "0-1:24.2.10(0000000)",
+        "0-1:24.2.1(240213120000W)",
+        "0-1:24.2.1(0123.500*m3)",
+        "0-1:24.2.5(0004.500*MWh)",
+    ]
+
+    for order in (lines, lines[::-1]):
+        found = decode("0-1:24.1.0(004)", *order)
+        says(found, "1:heat=4.500MWh 1:heat_volume=123.500m3 !1:mbus !1:gas !1:last_measured")
+    says(decode(*lines), "1:mbus=123.500m3 !1:gas !1:heat")
+    assert not decode(*lines[:5]).mbus
 
 
 def test_an_mbus_meter_is_found_whatever_the_order() -> None:

@@ -73,6 +73,7 @@ def test_there_is_no_zero_below_zero() -> None:
         ("00000001*secs", "1", "s"),
         ("001.476*m3ph", "1.476", "m3/h"),
         ("088*C", "88", "°C"),
+        ("071.5*degC", "71.5", "°C"),
         ("01234*m³", "1234", "m3"),
         ("5*xyz", "5", "xyz"),
         ("5*kilowatt", "5", "kilowatt"),

@@ -53,6 +53,7 @@ _ANY_CASE = {unit.casefold(): unit for unit in _KNOWN_UNITS - {"MW", "mV", "mA"}
     "dm³": "dm3",
     "m3ph": "m3/h",
     "c": "°C",
+    "degc": "°C",
     "m": "min",
     "secs": "s",
 }
