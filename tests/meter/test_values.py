@@ -115,6 +115,7 @@ def test_a_count() -> None:
 def test_a_text_is_printable() -> None:
     assert plain_text("  M27 ") == "M27"
     assert plain_text("   ") is None
+    assert plain_text("(ER11)") is None
     assert plain_text("ÿÿ") is None
     assert plain_text("a\x07b") is None
 
