@@ -1,7 +1,7 @@
 import pytest
 
 from p1meter.meter import Obis
-from p1meter.meter.obis import are_data_lines, split_line
+from p1meter.meter.obis import are_data_lines, are_data_sets, split_line
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,8 @@ def test_codes_are_values() -> None:
         ("(1)()1.8.0(2)", [("", ("1", "")), ("1.8.0", ("2",))]),
         ("F(0) ", [("F", ("0",))]),
         ("0-0:96.13.0(ÿÿ)", [("0-0:96.13.0", ("ÿÿ",))]),
+        ("1-0:0.2.0((ER11))", [("1-0:0.2.0", ("(ER11)",))]),
+        ("1.8.0((ER11))1.8.1(1)((ER23))", [("1.8.0", ("(ER11)",)), ("1.8.1", ("1", "(ER23)"))]),
     ],
 )
 def test_a_line_is_taken_apart(line: str, objects: list[tuple[str, tuple[str, ...]]]) -> None:
@@ -124,6 +126,8 @@ def test_a_line_is_taken_apart(line: str, objects: list[tuple[str, tuple[str, ..
         "1-0:!.8.1(1)",
         "!",
         "1.8.0((1))",
+        "1.8.0((ER11)",
+        "1.8.0(1(ER11))",
         "x(1)",
         " 1.8.0(1)",
         "1.8.0(1)1.8.1",
@@ -144,10 +148,12 @@ def test_what_is_no_data_line_is_refused(line: str) -> None:
         b"0-1:24.3.0(121106150000)(00)(60)(1)(0-1:24.2.1)(m3)\r\n(00054.386)\r\n0-1:24.4.0(1)\r\n",
         b"0-1:24.3.0(121106150000)(m3)\r\n\r\n(00054.386)(1)\r\n(2)\r\n",
         b"C.2.1(    )(a/b#c&d)  \r\n",
+        b"1-0:0.2.0((ER11))\r\n1.8.0(1)((ER23))\r\n",
     ],
 )
 def test_whole_lines_fit(text: bytes) -> None:
     assert are_data_lines(text)
+    assert are_data_sets(text)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +165,10 @@ def test_whole_lines_fit(text: bytes) -> None:
         b"(00054.386)\r\n1.8.0(1)\r\n",
         b"1.8.0(1)\r\nx\r\n(2)\r\n",
         b"1.8.0(0!1)\r\n",
+        b"1.8.0((ER11)\r\n",
+        b"1.8.0(00(ER11))\r\n",
+        b"1.8.0((ER11)00)\r\n",
+        b"1.8.0((1))\r\n",
         b"1.8.0(0\x011)\r\n",
         b"1.8.0(0\xb11)\r\n",
         b"1-0:1.8.1(0001-0:1.8.2(0002.000*kWh)\r\n",

@@ -8,6 +8,7 @@ TWO_TARIFFS = {"1-0:1.8.1", "1-0:1.8.2"}
 FOUR_TARIFFS = TWO_TARIFFS | {"1-0:1.8.3", "1-0:1.8.4"}
 TOTALS = {"1-0:1.8.0", "1-0:2.8.0"}
 TIME = {"0-0:1.0.0"}
+DATE_AND_TIME = {"1-0:0.9.1", "1-0:0.9.2"}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,9 @@ TIME = {"0-0:1.0.0"}
         pytest.param(Evidence("FLU5\\1_A", TWO_TARIFFS), "be", id="Fluvius"),
         pytest.param(Evidence("KAM5", TWO_TARIFFS, belgian_version="50217"), "be", id="a Belgian version"),
         pytest.param(Evidence("ISk5\\2MIE5T-200", TWO_TARIFFS | TIME), "be-ie", id="Iskra IE"),
+        pytest.param(
+            Evidence("ISk5\\2MIE5E-200", TOTALS | DATE_AND_TIME, checksum=False, mbus=True), "si", id="IE in Iceland"
+        ),
         pytest.param(Evidence("Lux5", TOTALS | {"0-0:42.0.0"}, version="42"), "lu", id="totals and a logical name"),
         pytest.param(Evidence("SAG5", TOTALS | TWO_TARIFFS | {"0-0:42.0.0"}), "hu", id="tariffs and a logical name"),
         pytest.param(Evidence("SAG5", TOTALS | {"0-0:42.0.0", "1-0:15.8.0"}), "hu", id="the combined register"),
@@ -39,12 +43,8 @@ TIME = {"0-0:1.0.0"}
         pytest.param(Evidence("LGF5", TOTALS | FOUR_TARIFFS), "lt", id="four tariffs and their total"),
         pytest.param(Evidence("GRE5", TOTALS, belgian_version=None), "ch", id="GRE"),
         pytest.param(Evidence("LGZ5", {"1-1:1.8.1"}, watt_hours=True), "ch", id="electricity on channel 1"),
-        pytest.param(
-            Evidence("ISK9", TOTALS | {"1-0:0.9.1", "1-0:0.9.2"}, checksum=False), "si", id="date and time apart"
-        ),
-        pytest.param(
-            Evidence("ISK5", TOTALS | {"1-0:0.9.1", "1-0:0.9.2"}, checksum=False, suffixed=True), "d0", id="pushing"
-        ),
+        pytest.param(Evidence("ISK9", TOTALS | DATE_AND_TIME, checksum=False), "si", id="date and time apart"),
+        pytest.param(Evidence("ISK5", TOTALS | DATE_AND_TIME, checksum=False, suffixed=True), "d0", id="pushing"),
         pytest.param(Evidence("ESY5", TOTALS, checksum=False, suffixed=True), "d0", id="EasyMeter"),
         pytest.param(Evidence("ACE5", TOTALS | {"0-0:96.1.0"}, checksum=False, suffixed=True), "generic", id="ACE4000"),
         pytest.param(Evidence("KAM5", TOTALS | TIME), "h1", id="totals and nothing else"),
@@ -78,6 +78,17 @@ def test_nordic_meters_look_the_same_and_the_house_knows(country: str | None, la
     found = detect(Evidence("KAM5", TOTALS | TIME), country)
 
     assert (found.name, found.country, found.winter_offset) == ("h1", land, winter)
+
+
+@pytest.mark.parametrize(
+    ("country", "land", "window"), [(None, "SI", 900), ("SI", "SI", 900), ("SE", "SE", 3600), ("IS", "IS", 900)]
+)
+def test_the_meters_that_tell_date_and_time_apart_are_in_more_than_one_country(
+    country: str | None, land: str, window: int
+) -> None:
+    found = detect(Evidence("ISk5\\2M550T", TOTALS | DATE_AND_TIME, checksum=False), country)
+
+    assert (found.name, found.country, found.demand_window) == ("si", land, window)
 
 
 def test_the_country_of_the_house_does_not_overrule_the_telegram() -> None:
@@ -127,6 +138,7 @@ def test_what_differs_by_country() -> None:
     assert profile("nl5", None).winter_offset == 1
     assert profile("generic", None).winter_offset == 1
     assert profile("generic", "EE").winter_offset == 2
+    assert profile("generic", "IL").winter_offset == 2
     assert profile("lu", None).limiter_unit == "kVA"
     assert profile("be", None).limiter_unit is None
     assert profile("be", None).tariff_name(2) == "night"

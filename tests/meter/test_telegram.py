@@ -208,8 +208,18 @@ def test_a_value_on_a_line_of_its_own_before_every_object_belongs_to_none() -> N
         ("0-0:96.14.0(0004)", "tariff~tariff_4"),
         ("0-0:96.14.0(0005)", "tariff=-"),
         ("0-0:96.14.0(OFF)", "tariff=-"),
+        ("0-0:96.14.0(TARIFF 2)", "tariff~tariff_2"),
+        ("0-0:96.14.0(TARIFF 5)", "tariff=-"),
+        ("0-0:96.14.0(TARIFF)", "tariff=-"),
+        ("0-0:96.3.10(TARIFF 1)", "breaker_state=-"),
+        ("0-0:96.14.1(03)", "tariff~tariff_3"),
+        ("1-0:1.8.13(000003.000*kWh)", "import_tariff_3=3.000kWh"),
+        ("1-0:2.8.11(000003.000*kWh)", "export_tariff_1=3.000kWh"),
         ("0-0:96.14.0()", "tariff=-"),
         ("0-0:96.13.0(48616C6C6F)", "message~Hallo"),
+        ("1-0:0.2.0((ER11))", "firmware_version=-"),
+        ("0-0:96.1.1((ER11))", "equipment_id=-"),
+        ("1-0:1.7.0((ER11))", "power_import=- !power"),
         ("0-0:96.1.1()", "equipment_id=-"),
         ("0-0:96.1.0(63355730)", "equipment_id~63355730"),
         ("0-0:96.1.0(3633333535373330)", "equipment_id~63355730"),
@@ -314,6 +324,21 @@ def test_in_lithuania_the_same_codes_are_mean_currents_and_no_limits() -> None:
             ("1-0:51.4.0", mean, "kA"),
             ("1-0:71.4.0", mean, "kA"),
         ]
+
+
+def test_tariffs_that_count_from_eleven_give_a_total_too() -> None:
+    """In Israel: three tariffs under 1.8.11 to 13, and no total."""
+    found = decode(
+        "1-3:0.2.8(50)",
+        "0-0:1.0.0(260111120000W)",
+        *("1-0:1.8.11(000001.000*kWh)", "1-0:1.8.12(000002.000*kWh)", "1-0:1.8.13(000004.000*kWh)"),
+        *("1-0:2.8.11(000000.100*kWh)", "1-0:2.8.12(000000.000*kWh)", "1-0:2.8.13(000000.200*kWh)"),
+        "0-0:96.14.1(03)",
+        country="IL",
+    )
+
+    says(found, "import_total=7.000kWh import_tariff_3=4.000kWh export_total=0.300kWh tariff~tariff_3")
+    assert (found.profile.name, found.time) == ("generic", datetime(2026, 1, 11, 10, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(("country", "key"), [("HU", "reactive_export_total"), ("AT", "reactive_export_tariff_1")])
@@ -489,6 +514,9 @@ def test_the_device_type_and_the_unit_say_what_is_measured(device_type: str, val
         pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1(000101000000W)(00000.000*m3)"], id="never read: 2000"),
         pytest.param(["0-1:24.1.0()", "0-1:96.1.0()", "0-1:24.2.1(240701115500S)(1.5*m3)"], id="no type and no id"),
         pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1()"], id="nothing in it"),
+        pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1(0000000)"], id="neither a stamp nor a unit"),
+        pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1(240701115500)"], id="a stamp alone"),
+        pytest.param(["0-1:24.1.0(004)", "0-1:24.2.3(071.5*degC)"], id="a temperature"),
         pytest.param(["0-1:24.1.0(003)", "0-1:24.2.1(1)(2)(3)"], id="three groups"),
         pytest.param(["0-1:24.3.0(240115100000)(00)(60)(1)(0-1:24.2.1)(m3)"], id="the value line is lost"),
         pytest.param(["0-1:24.3.0(240115100000)(24)(60)(1)(0-1:24.2.1)(m3)(1.0)"], id="status: not valid"),
@@ -523,6 +551,25 @@ def test_beside_a_channel_without_a_meter_the_other_is_read() -> None:
     )
 
     assert [(channel, device.role) for channel, device in found.mbus.items()] == [(2, "gas")]
+
+
+def test_a_flow_and_a_temperature_are_no_readings_of_a_meter() -> None:
+    """Of hot water in Iceland, where most of it is in two registers and much besides, and nothing has a stamp."""
+    lines = [
+        "0-1:24.2.2(0000.250*m3/h)",
+        "0-1:24.2.3(000071.5*degC)",
+        "0-1:24.2.4(000030.5*degC)",
+        "0-1:24.2.10(0000000)",
+        "0-1:24.2.1(240213120000W)",
+        "0-1:24.2.1(0123.500*m3)",
+        "0-1:24.2.5(0004.500*MWh)",
+    ]
+
+    for order in (lines, lines[::-1]):
+        found = decode("0-1:24.1.0(004)", *order)
+        says(found, "1:heat=4.500MWh 1:heat_volume=123.500m3 !1:mbus !1:gas !1:last_measured")
+    says(decode(*lines), "1:mbus=123.500m3 !1:gas !1:heat")
+    assert not decode(*lines[:5]).mbus
 
 
 def test_an_mbus_meter_is_found_whatever_the_order() -> None:

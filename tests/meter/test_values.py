@@ -73,6 +73,7 @@ def test_there_is_no_zero_below_zero() -> None:
         ("00000001*secs", "1", "s"),
         ("001.476*m3ph", "1.476", "m3/h"),
         ("088*C", "88", "°C"),
+        ("071.5*degC", "71.5", "°C"),
         ("01234*m³", "1234", "m3"),
         ("5*xyz", "5", "xyz"),
         ("5*kilowatt", "5", "kilowatt"),
@@ -114,6 +115,7 @@ def test_a_count() -> None:
 def test_a_text_is_printable() -> None:
     assert plain_text("  M27 ") == "M27"
     assert plain_text("   ") is None
+    assert plain_text("(ER11)") is None
     assert plain_text("ÿÿ") is None
     assert plain_text("a\x07b") is None
 

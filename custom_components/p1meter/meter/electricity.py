@@ -40,6 +40,7 @@ _SERIALS_IN_HEXADECIMAL = {"0-0:96.1.1", "0-0:96.1.2", LOGICAL_NAME}
 # Some meters print characters here and some a plain number, which has fewer digits.
 _SERIALS_IN_BOTH = {"0-0:96.1.0", "0-0:0.0.0"}
 _MOST_PLAIN_DIGITS = 11
+_TARIFF_IN_WORDS = "TARIFF "  # and its number (Wasion in Hungary)
 
 
 def _form(register: Register) -> str:
@@ -134,7 +135,7 @@ def _state(register: Register, profile: Profile, sent: str) -> str | None:
         return sent if sent in register.options else None
     if register.key == "breaker_state" and sent in {"ON", "OFF"}:  # 0-0:96.50.68 in Hungary
         return "connected" if sent == "ON" else "disconnected"
-    state = count(sent)
+    state = count(sent.removeprefix(_TARIFF_IN_WORDS) if register.key == "tariff" else sent)
     if state is None:
         return None
     if register.key == "tariff":

@@ -30,6 +30,8 @@ _VALVE_STATES = REGISTERS["valve_state"].options
 # What is gas even where no device type is sent.
 _GAS_OBJECTS = {"24.2.3", "24.3.0", "23.1.0"}
 _COLD_OBJECT = "24.3.1"
+# Heat meters send what flows and how hot it is under codes of the same row (Iskra in Iceland).
+_UNITS_OF_NO_TOTAL = UNITS["flow"] | UNITS["temperature"]
 # DSMR 3.0 P1 §5.12: stamp, status, period, number of values, code, unit; the value is on the next line.
 _PROFILE_GROUPS = 6
 # Of the AMR profile status (IDIS), what makes a value doubtful: a critical error, a clock that is not set, data that is
@@ -134,8 +136,10 @@ def _measured(objects: Iterable[Object], device_type: int | None, stamp: Stamp) 
             sent, taken = split
         at = None if taken is None else stamp(taken)
         value, unit = number_with_unit(sent)
-        # A stamp that is no date: the meter has never been read. Nothing at all: there is none.
-        if (taken is not None and at is None) or (taken is None and value is None):
+        # A stamp that is no date: the meter has never been read. Digits alone may be a stamp or a state.
+        if at is None and (taken is not None or value is None or (unit is None and "." not in sent)):
+            continue
+        if unit in _UNITS_OF_NO_TOTAL:
             continue
         yield _Measured(code, _key(code.part, device_type, unit), value, unit, at)
 

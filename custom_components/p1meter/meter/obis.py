@@ -13,11 +13,15 @@ _CODE = rf"(?:(?:{_NUMBER}-{_NUMBER}{_AFTER_B})?{_PART}\.{_PART}(?:\.{_NUMBER})?
 _CODE_PARTS = re.compile(
     rf"(?:(?:({_NUMBER})-({_NUMBER}){_AFTER_B})?({_PART})\.({_PART})(?:\.({_NUMBER}))?|(F))(?:([*&.])({_NUMBER}))?"
 )
-_OBJECT = re.compile(rf"({_CODE})\(([^()\n]*(?:\)\([^()\n]*)*)\)")
-_CONTINUATION = re.compile(r"\(([^()\n]*(?:\)\([^()\n]*)*)\)")
+# An error message has brackets of its own, also where it stands for a value: 1-0:0.2.0((ER11)) (Iskra AM550).
+_ERROR = r"\(ER[0-9]{2}\)"
+_VALUE = rf"(?:[^()\n]*|{_ERROR})"
+_VALUES = rf"\(({_VALUE}(?:\)\({_VALUE})*)\)"
+_OBJECT = re.compile(rf"({_CODE}){_VALUES}")
+_CONTINUATION = re.compile(_VALUES)
 # Here the values exclude "!" and everything that is not printable (IEC 62056-21 §6). Nothing is tried twice: every
 # repetition keeps what it took, so that the time is linear whatever the text is.
-_GROUPS = r"""(?:\([ "-'*-~]*+\))++"""
+_GROUPS = rf"""(?:\((?:[ "-'*-~]*+|{_ERROR})\))++"""
 _DATA_LINES = re.compile(
     rf"(?: *+\r*+\n|(?:{_CODE}{_GROUPS})++(?:(?: *+\r*+\n)++{_GROUPS})*+ *+\r*+\n)*+".encode(),
 )

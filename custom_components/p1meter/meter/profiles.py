@@ -19,7 +19,8 @@ class Profile:
 
     Attributes:
         name: One of nl2 (DSMR 2.2 and 3), nl4, nl5, be (eMUCS), be-ie (Iskra IE.5 and IE.7), lu, h1 (Sweden, Denmark,
-            Finland), hu, lt, ch, at, si, d0 (pushing optical meters), iec (optical read-out) and generic.
+            Finland), hu, lt, ch, at, si (date and time apart: Slovenia, Iceland, some in Sweden), d0 (pushing optical
+            meters), iec (optical read-out) and generic.
         country: ISO 3166 code, or None if it cannot be known.
         version: Of the Dutch kind as people write it (`2.2/3`, `4.2`, `5.0`), of the Belgian kind as it is sent
             (`50217`); None where the meter does not tell.
@@ -119,7 +120,8 @@ _KINDS = (
     _Kind("ch", "CH", lambda seen: seen.ident.startswith("GRE") or "1-1:1.8.1" in seen.codes),
     _Kind("at", "AT", lambda seen: seen.watt_hours),
     _Kind("lt", "LT", lambda seen: seen.codes >= _TARIFFS and _TOTAL in seen.codes),
-    _Kind("be-ie", "BE", lambda seen: seen.ident.upper().startswith("ISK5\\2MIE")),
+    # The same meter tells date and time apart in Iceland.
+    _Kind("be-ie", "BE", lambda seen: seen.ident.upper().startswith("ISK5\\2MIE") and _TIME in seen.codes),
     _Kind("si", "SI", lambda seen: seen.codes >= _DATE_AND_TIME and _TIME not in seen.codes and not seen.suffixed),
     # Of the meters that write *255, those that push tell their serial number in another way.
     _Kind(
@@ -146,7 +148,7 @@ _OTHER_PORTS = {"AT", "CH", "DE", "DK", "FI", "HR", "HU", "LT", "LU", "PL", "SE"
 # In Sweden the grid companies' power tariffs go by the hour, elsewhere by the quarter of an hour.
 _DEMAND_WINDOWS = {"SE": 3600}
 # Where winter time is UTC+2.
-_EASTERN = {"BG", "CY", "EE", "FI", "GR", "LT", "LV", "MD", "RO", "UA"}
+_EASTERN = {"BG", "CY", "EE", "FI", "GR", "IL", "LT", "LV", "MD", "RO", "UA"}
 _BELGIAN_VERSION = re.compile(r"50\d{3}", re.ASCII)
 _VERSION = re.compile(r"\d\d", re.ASCII)
 
@@ -171,7 +173,8 @@ def profile(name: str, country: str | None, version: str | None = None) -> Profi
         KeyError: there is no such profile.
     """
     kind = _KIND[name]
-    land = country if name == "h1" and country in _H1_COUNTRIES else kind.country or country
+    is_open = name == "si" or (name == "h1" and country in _H1_COUNTRIES)
+    land = (country if is_open else None) or kind.country or country
     winter_offset = 2 if land in _EASTERN else 1
     return Profile(
         name,

@@ -156,16 +156,18 @@ def _closing(key: str, quantity: Quantity, role: Role, unit: str, numbers: str =
 _TABLE = (
     # Energy
     _row("import_total", "energy", "total", "kWh", "1.8.0"),  # or the sum of the tariffs, where it is not sent
-    _row("import_tariff_{n}", "energy", "total", "kWh", "1.8.1/2/3/4", "1-1:1.8.1/2/3/4", enabled="12"),
+    _row("import_tariff_{n}", "energy", "total", "kWh", "1.8.1/2/3/4", "1-1:1.8.1/2/3/4", "1.8.11/12/13/14",
+         enabled="12"),  # from 11 in Israel
     _row("export_total", "energy", "total", "kWh", "2.8.0"),
-    _row("export_tariff_{n}", "energy", "total", "kWh", "2.8.1/2/3/4", "1-1:2.8.1/2/3/4", enabled="12"),
+    _row("export_tariff_{n}", "energy", "total", "kWh", "2.8.1/2/3/4", "1-1:2.8.1/2/3/4", "2.8.11/12/13/14",
+         enabled="12"),
     _rare("energy_combined", "energy", "total", "kWh", "15.8.0"),
     _rare("reactive_import_total", "reactive_energy", "total", "kvarh", "3.8.0"),
     _rare("reactive_import_tariff_{n}", "reactive_energy", "total", "kvarh", "3.8.1/2/3/4"),
     _rare("reactive_export_total", "reactive_energy", "total", "kvarh", "4.8.0"),
     _rare("reactive_export_tariff_{n}", "reactive_energy", "total", "kvarh", "4.8.1/2/3/4"),
     _rare("reactive_q{n}", "reactive_energy", "total", "kvarh", "5/6/7/8.8.0"),
-    _row("tariff", None, "enum", None, "0-0:96.14.0", options=_TARIFFS),
+    _row("tariff", None, "enum", None, "0-0:96.14.0", "0-0:96.14.1", options=_TARIFFS),
 
     # Power and line
     _row("power", "power", "instant", "W", "16.7.0"),  # or 1.7.0 - 2.7.0: + is from the grid

@@ -53,6 +53,7 @@ _ANY_CASE = {unit.casefold(): unit for unit in _KNOWN_UNITS - {"MW", "mV", "mA"}
     "dm³": "dm3",
     "m3ph": "m3/h",
     "c": "°C",
+    "degc": "°C",
     "m": "min",
     "secs": "s",
 }
@@ -137,9 +138,10 @@ def count(sent: str) -> int | None:
 
 
 def plain_text(sent: str) -> str | None:
-    """Return a text as it is sent, without the blanks around it; None if it is empty or not printable ASCII."""
+    """Return a text as it is sent, without the blanks around it; None if empty, an error, or not printable ASCII."""
     stripped = sent.strip()
-    return stripped if stripped and stripped.isascii() and stripped.isprintable() else None
+    is_text = stripped and stripped[0] != "(" and stripped.isascii() and stripped.isprintable()
+    return stripped if is_text else None
 
 
 def serial(sent: str) -> str | None:
