@@ -161,16 +161,20 @@ def test_another_rank_takes_nothing_from_what_another_load_has_gathered() -> Non
     assert house.view("boiler").detail["remaining_s"] == pytest.approx(260.0)
 
 
-@pytest.mark.parametrize("ticks", [0, 9])
+@pytest.mark.parametrize(("ticks", "late_s"), [(0, 0.0), (9, 0.0), (9, 0.5)])
 @pytest.mark.parametrize("surplus_w", [3000.0, 1500.0])
-def test_the_energy_is_the_same_with_a_look_at_the_clock_each_second(ticks: int, surplus_w: float) -> None:
+def test_the_energy_is_the_same_with_a_look_at_the_clock_each_second(
+    ticks: int, late_s: float, surplus_w: float
+) -> None:
     house = House(load(), house_w=-surplus_w, site=Site(period_s=10.0, stale_s=35.0))
 
     def interval() -> None:
         house.step()
+        house.now += late_s
+        house.at += late_s
         house.silence(ticks)
-        house.now += 9 - ticks
-        house.at += 9 - ticks
+        house.now += 9 - ticks - late_s
+        house.at += 9 - ticks - late_s
 
     while house.view().activity is not Activity.ACTIVE:
         interval()

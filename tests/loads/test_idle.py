@@ -1,5 +1,7 @@
 """Loads that are on and draw nothing: how they are found, rest, and are tried again."""
 
+import pytest
+
 from p1meter.loads import Activity, Reason
 from tests.loads.house import OFF, ON, House, load
 
@@ -72,8 +74,11 @@ def test_a_load_that_its_stop_shows_to_have_drawn_need_not_rest() -> None:
     assert seconds < 60
 
 
-def test_a_load_whose_stop_shows_that_it_drew_nothing_rests() -> None:
-    house = House(load(idle_retry_s=600.0), house_w=-2000.0)
+@pytest.mark.parametrize(("hold_idle", "reason"), [(False, Reason.IDLE_WAIT), (True, Reason.SHORT)])
+def test_a_load_whose_stop_shows_that_it_drew_nothing_rests_unless_it_is_to_stay_on(
+    *, hold_idle: bool, reason: Reason
+) -> None:
+    house = House(load(idle_retry_s=600.0, hold_idle=hold_idle), house_w=-2000.0)
     house.until_switched()
     # A silence hides its start.
     house.silence(8)
@@ -86,4 +91,4 @@ def test_a_load_whose_stop_shows_that_it_drew_nothing_rests() -> None:
     house.run(30)
     house.hand("boiler", on=None)
     house.run(10)
-    assert house.view().reason is Reason.IDLE_WAIT
+    assert house.view().reason is reason
