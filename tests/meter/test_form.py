@@ -32,6 +32,15 @@ OLD = telegram(
     "(00001.400)",
     checksum=False,
 )
+# The same, but no blank line after the identification, and such a value right there.
+AT_ONCE = telegram(
+    "TST5",
+    "0-1:24.3.0(240701110000)(00)(60)(1)(0-1:24.2.1)(m3)",
+    "(00001.400)",
+    "0-1:24.1.0(3)",
+    *TARIFFS,
+    checksum=False,
+).replace(b"\r\n\r\n", b"\r\n")
 
 
 def read(raw: bytes, country: str | None = None) -> list[Telegram | Rejected]:
@@ -64,7 +73,9 @@ def test_a_new_reader_reads_a_meter_that_is_known_as_any_other(twin: Twin) -> No
 
 
 @pytest.mark.parametrize(
-    "raw", [DUTCH, OLD, DUTCH.replace(b"\r\n", b"\n")], ids=["dsmr 5", "dsmr 2.2", "lines end in LF"]
+    "raw",
+    [DUTCH, OLD, AT_ONCE, DUTCH.replace(b"\r\n", b"\n")],
+    ids=["dsmr 5", "dsmr 2.2", "without a blank line", "lines end in LF"],
 )
 def test_a_new_reader_of_a_meter_that_is_known_reads_its_values_only(
     raw: bytes, request: pytest.FixtureRequest
