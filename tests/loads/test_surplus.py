@@ -179,6 +179,7 @@ def test_above_five_loads_single_changes_and_swaps_are_weighed() -> None:
     weighed = regret(*[PUMP] * 7, current=0b0000011, fixed=0b1000000)
     # 5000 W for 1000 W each: one more load is worth 350 W; with the swaps 2 x 4 pairs, none is worth anything.
     assert len(weighed._sets) == 6 + 2 * 4
+    assert not any((one.mask ^ 0b0000011) & 0b1000000 for one in weighed._sets)
     assert seconds_until(weighed, 5000.0, 0b0000111) == 52
     # Down to 1000 W: {0} is worth 350 W, {0, 1} 350 - 650 W.
     weighed.arrange([PUMP] * 7, 0b0000011, 0b1000000)
