@@ -101,6 +101,12 @@ def test_what_a_meter_on_the_mbus_says_twice_is_read_alike_by_its_form(lines: tu
     assert read(raw) == read(raw)
 
 
+def test_a_heat_meter_that_writes_its_codes_in_full_is_read_alike_again() -> None:
+    """Its serial number is what an electricity meter's is called."""
+    raw = telegram("TST5", "6-0:6.8.0(1.5*GJ)", "0-0:96.1.0(303132)")
+    assert read(raw) == read(raw)
+
+
 def test_a_known_form_holds_no_value_of_the_meter_it_was_learned_from() -> None:
     read(DUTCH)
 

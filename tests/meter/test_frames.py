@@ -408,6 +408,16 @@ def test_behind_a_tag_that_begins_nothing_each_telegram_that_was_cut_is_told_by_
     assert story(find(cut + other + NL5)) == [(Reason.TRUNCATED, cut), (Reason.TRUNCATED, other), NL5]
 
 
+def test_only_a_right_checksum_tells_at_once_that_what_looks_encrypted_is_not() -> None:
+    start = HEADER + b"\r\n"
+    damaged = NL5.replace(b"004179.186", b"004179.187")
+    for telegram in (damaged, NL2):
+        finder = FrameFinder()
+        assert finder.feed(start + telegram) == []
+        assert story(finder.feed(NL5))[-1] == NL5
+    assert story(find(start + NL2)) == [(Reason.TRUNCATED, start), NL2]
+
+
 def test_what_looks_encrypted_ends_within_the_next_telegram() -> None:
     for missing in range(1, 200):
         # So many bytes of the telegram are taken for its last ones.
@@ -621,6 +631,11 @@ def test_a_block_that_lost_its_stx_is_still_checked() -> None:
     assert isinstance(whole, Frame)
     assert frame == Frame(body, whole.text, checksum=True, block=True)
     assert story(find(body + BLOCK)) == [body, BLOCK]
+    # Of the telegram after it nothing came but its first line and its last.
+    empty = b"/TST5\r\n!\r\n"
+    assert story(find(body + empty + NL5)) == [body, (Reason.TRUNCATED, empty), NL5]
+    without_mark = block("/KAM MC", "0.0(00005077354)\n6.8(00433.65*GJ)\n").replace(b"\x02", b"")
+    assert story(find(without_mark + empty + NL5)) == [without_mark, (Reason.TRUNCATED, empty), NL5]
     # A digit that is another one: every line is whole, only the block check tells.
     damaged = body.replace(b"0008048", b"0009048", 1)
     assert story(find(damaged)) == [(Reason.CRC, damaged)]
