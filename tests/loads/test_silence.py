@@ -49,10 +49,14 @@ def test_safe_states_that_are_on_are_not_started_together() -> None:
     assert [(at, command.load, command.on) for at, command in house.commands] == [(19, "fan", ON), (23, "vent", ON)]
 
 
-def test_a_run_by_a_deadline_goes_on_blind_to_its_end() -> None:
+@pytest.mark.parametrize("late_s", [0.0, 0.5])
+def test_a_run_by_a_deadline_goes_on_blind_to_its_end(late_s: float) -> None:
     due = load(min_run_s=1200.0, deadline=time(23), run_when_blind=True)
     house = House(due, start=NOON.replace(hour=22, minute=30))
     house.run(600)
+    # The clock is looked at in between.
+    house.now += late_s
+    house.at += late_s
     assert house.view().reason is Reason.DEADLINE
     missing = 1200 - house.view().run_s
     assert house.silence(int(missing) - 5) == []
@@ -60,9 +64,10 @@ def test_a_run_by_a_deadline_goes_on_blind_to_its_end() -> None:
     assert house.silence(10) == [("boiler", OFF, Reason.STALE)]
 
 
-def test_a_blind_run_ends_at_its_deadline() -> None:
+@pytest.mark.parametrize("microsecond", [0, 500_000])
+def test_a_blind_run_ends_at_its_deadline(microsecond: int) -> None:
     due = load(min_run_s=1700.0, deadline=time(23), run_when_blind=True)
-    house = House(due, start=NOON.replace(hour=22, minute=45))
+    house = House(due, start=NOON.replace(hour=22, minute=45, microsecond=microsecond))
     house.run(600)
     assert house.view().on
     seconds = (house.wall().replace(hour=23, minute=0, second=0) - house.wall()).seconds

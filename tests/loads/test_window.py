@@ -368,3 +368,11 @@ def test_another_length_of_window_begins_anew() -> None:
     meter.site = Site(target_w=2500.0, window_s=3600.0)
     window = meter.send(1000.0, demand_w=100.0)
     assert (window.energy_wh, window.remaining_s) == (100.0, 2990.0)
+
+
+@pytest.mark.parametrize(("after", "is_seen"), [(90.0, True), (91.0, False)])
+def test_a_window_of_which_more_than_a_tenth_was_missed_was_not_seen(after: float, *, is_seen: bool) -> None:
+    meter = Meter(EIGHT + timedelta(minutes=14))
+    meter.send(1000.0)
+    meter.send(1000.0, after=after)
+    assert meter.window.state["window"]["complete"] is is_seen
