@@ -332,6 +332,8 @@ def test_a_sealed_telegram_that_was_cut() -> None:
         assert story(find(SEALED[:cut])) == [(Reason.TIMEOUT, SEALED[:cut])]
     assert story(find(SEALED[:-7])) == [(Reason.CIPHER, SEALED[:-7])]
     assert story(find(SEALED[:-7] + nl5(1))) == [(Reason.CIPHER, SEALED[:-7]), nl5(1)]
+    # Only its end was lost: it was whole up to there.
+    assert story(find(SEALED[:-7] + SEALED)) == [(Reason.CIPHER, SEALED[:-7]), (Reason.CIPHER, SEALED)]
 
 
 def test_sealed_telegrams_that_were_cut_are_told_each_by_itself() -> None:
