@@ -321,6 +321,13 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ): "who is handed it does not change it: a type checker says so",
     ("meter/values.py", 'return self._seasonal(naive, summer=day["season"] >= "1")'): "it is 0 or 1",
     ("meter/values.py", '"temperature": {"°C": Decimal( 2)},'): "it is the only unit of its quantity",
+    (
+        "meter/frames.py",
+        "until = limit if mark < 0 else mark + 2",
+    ): "no end of a block ends with the first byte of a line",
+    ("meter/form.py", "_MOST_IDENTS = 31"): "it says how much is remembered",
+    ("meter/form.py", "_MOST_IDENTS = 33"): "it says how much is remembered",
+    ("meter/verdict.py", "for last_slash in deque(LAST_SLASH.finditer(raw), maxlen= 2):"): "what is whole has no other",
 }
 TOO_LONG_S: Final = 900
 
