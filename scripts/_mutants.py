@@ -189,6 +189,145 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "loads/window.py",
         "if self.number is not None and number == self.number + 1 and length >= self._length and 0 < gap < length:",
     ): "windows of another length have numbers that are far away",
+    ("loads/surplus.py", "continue"): "where nothing is left for a load, nothing is left for those after it",
+    ("loads/surplus.py", "if left_w < 0:"): "of nothing nothing is added",
+    ("loads/surplus.py", "if left_w <= -1:"): "a watt decides nothing",
+    ("loads/window.py", "self.energy_wh = 1.0"): "with the first telegram a window begins, and this with it",
+    ("loads/window.py", "self.energy_wh = -1.0"): "with the first telegram a window begins, and this with it",
+    ("loads/window.py", "self._fit = 1.0"): "with the first telegram a window begins, and this with it",
+    ("loads/window.py", "_MOST_W: Final = 100001.0"): "a watt decides nothing",
+    ("loads/window.py", "_MOST_W: Final = 99999.0"): "a watt decides nothing",
+    ("loads/unit.py", "self._repeats = -1"): "it is looked at only after something was told",
+    (
+        "meter/telegram.py",
+        "if len(readings) > len(form.blank) or (anew and not all(readings.values())):",
+    ): "there are never fewer: what was read stays until all is read from the beginning",
+    ("meter/verdict.py", "@dataclass(frozen=True, slots=False)"): "it says how it is kept",
+    (
+        "meter/lines.py",
+        'if found is not None and rest[- 2:] == ")":',
+    ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/lines.py",
+        'if found is not None and rest[- 0:] == ")":',
+    ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/lines.py",
+        'if found is not None and rest[1:] == ")":',
+    ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/lines.py",
+        "alone = [(place, item) for place, item in fields if givers[item.key] <= 1 and item.name not in MOVABLE]",
+    ): "each is given at least once: by itself",
+    ("meter/frames.py", "self._searched = mark + 1"): "a byte more than is needed is searched again",
+    (
+        "meter/frames.py",
+        "self._searched = mark + 3",
+    ): "where a line of an end is none, no other begins within its first two bytes",
+    ("meter/frames.py", "if len(self._gap) >= _GARBAGE_LIMIT:"): "it is never longer",
+    (
+        "meter/form.py",
+        "if kind <= READING and (reads := reader_of_text(item, key, self._known.profile)) is not None:",
+    ): "a count is read as a count either way",
+    ("loads/window.py", "self.began = True"): "with the first telegram a window begins, and this with it",
+    (
+        "loads/window.py",
+        "return self.remaining_s >= least_s or power_w * self._length / _HOUR_S < self._budget_wh",
+    ): "a watt decides nothing",
+    ("loads/window.py", "power_w = max( 1.0, self.mean_w + more_w + self._site.reserve_w)"): "a watt decides nothing",
+    (
+        "loads/window.py",
+        "if self.energy_wh + power_w * self.remaining_s / _HOUR_S >= self._budget_wh or not self._surge.bears(more_w):",
+    ): "a watt decides nothing",
+    (
+        "loads/window.py",
+        "wait_s = max( -1.0, over * _HOUR_S / added, self._surge.wait_s(more_w - less_w))",
+    ): "a surge is never awaited for less than nothing",
+    (
+        "loads/law.py",
+        'weight = 1.0 if here.site.priority <= "fair" else 2.0 ** (count - 1 - n)',
+    ): "of the two it is the first by its letters",
+    (
+        "loads/law.py",
+        "if now <= here.next_start or any(here.barrier(unit) is not None for unit in started):",
+    ): "what was started has not settled then",
+    ("loads/law.py", "if (here.surplus_w or 1.0) > -_LOST * learner.power_w:"): "a watt decides nothing",
+    ("loads/unit.py", "self.agreed = False"): "the first state that is known it agrees with",
+    (
+        "loads/unit.py",
+        '"changed_at": None if self.changed_at <= -inf else self.changed_at + past,',
+    ): "nothing is earlier than never",
+    ("loads/surplus.py", "if self._gains[n] > 1:"): "a watt decides nothing",
+    ("loads/fuse.py", "elif current < -1:"): "what is over the fuse is more than an ampere",
+    ("loads/fuse.py", "elif current < 1:"): "what is over the fuse is more than an ampere",
+    ("loads/fuse.py", "elif current <= 0:"): "what is over the fuse is more than an ampere",
+    ("meter/form.py", "_MOST_FORMS = 3"): "it says how much is remembered",
+    ("meter/form.py", "self._known = (form, *self._known[: _MOST_FORMS + 1])"): "it says how much is remembered",
+    ("meter/form.py", "self._known = (form, *self._known[: _MOST_FORMS - 2])"): "it says how much is remembered",
+    (
+        "meter/form.py",
+        "return item.name in _DECIDING or (item.part <= _DEVICE_TYPE and item.channel is not None and bool(self.meters))",  # noqa: E501 (a line of the code as it becomes)
+    ): "of what a meter on the M-Bus sends it is the first by its letters",
+    (
+        "meter/form.py",
+        "if field.kind >= TOGETHER and field.key and field.item.channel is None",
+    ): "what is behind it by its letters has no key",
+    (
+        "meter/form.py",
+        "if field.kind == TOGETHER or field.key and field.item.channel is None",
+    ): "what was read by itself is read once more, to the same",
+    (
+        "meter/frames.py",
+        "for start in deque(_PLAIN_START_WITHIN.finditer(buffer, 2, end.start()), maxlen=1):",
+    ): "no start stands one byte behind another",
+    (
+        "meter/frames.py",
+        "for start in deque(_PLAIN_START_WITHIN.finditer(buffer, 1, end.start()), maxlen= 2):",
+    ): "what has another start within it has not the right checksum",
+    ("meter/frames.py", "if again > -1:"): "it is behind the line of identification, or nowhere",
+    ("meter/frames.py", "if done > -1:"): "where nothing is done with, the first byte was searched",
+    ("meter/frames.py", "self._size = -1"): "where a frame begins it is told how long that is",
+    (
+        "meter/frames.py",
+        'elif b" " <= following[: 2] <= b"~" or len(following) == _LONGEST_HEAD_PART or self._closing:',
+    ): "no line of a telegram begins with the last of these",
+    (
+        "meter/frames.py",
+        'elif b" " <= following[:1] < b"~" or len(following) == _LONGEST_HEAD_PART or self._closing:',
+    ): "no line of a telegram begins with the last of these",
+    ("meter/frames.py", "is_etx = end[0] <= ETX"): "of the two ends it is the first by its bytes",
+    ("meter/telegram.py", "number = sent[place][:- 0]"): "what is not read at once is read one by one",
+    ("meter/telegram.py", "if len(number) != MAX_COUNT_DIGITS:"): "what is not read at once is read one by one",
+    (
+        "meter/telegram.py",
+        "if form.ident >= self._ident and not self._ever_sent <= form.sent:",
+    ): "what is not taken up is read from the beginning",
+    ("meter/telegram.py", "self._how = (True, False)"): "it is looked at only where a form is known",
+    (
+        "meter/lines.py",
+        'or text.count(")") > opened',
+    ): "there are never fewer: each that is followed by one that opens, or by the line's end, was counted",
+    (
+        "meter/lines.py",
+        "found = code(head) if len(head) != _LONGEST_CODE else None",
+    ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/verdict.py",
+        "if raw[0] >= _SLASH_WITH_PARITY:",
+    ): "it begins with one of two bytes, and this is the higher one",
+    (
+        "meter/verdict.py",
+        "@dataclass(frozen=False, slots=True)",
+    ): "who is handed it does not change it: a type checker says so",
+    ("meter/values.py", 'return self._seasonal(naive, summer=day["season"] >= "1")'): "it is 0 or 1",
+    ("meter/values.py", '"temperature": {"°C": Decimal( 2)},'): "it is the only unit of its quantity",
+    (
+        "meter/frames.py",
+        "until = limit if mark < 0 else mark + 2",
+    ): "no end of a block ends with the first byte of a line",
+    ("meter/form.py", "_MOST_IDENTS = 31"): "it says how much is remembered",
+    ("meter/form.py", "_MOST_IDENTS = 33"): "it says how much is remembered",
+    ("meter/verdict.py", "for last_slash in deque(LAST_SLASH.finditer(raw), maxlen= 2):"): "what is whole has no other",
 }
 TOO_LONG_S: Final = 900
 

@@ -1,5 +1,7 @@
 """What becomes of a command: outputs that do not obey, obey late, or are away for a while."""
 
+from datetime import time
+
 import pytest
 
 from p1meter.loads import Activity, LoadSettings, Reason, Site
@@ -238,6 +240,21 @@ def test_a_load_that_obeys_late_is_not_taken_for_another(*, away: bool) -> None:
     house.run(60)
     assert house.view().activity is Activity.ACTIVE
     assert house.view("second").activity is Activity.OFF
+
+
+def test_what_is_told_again_is_given_time_to_show_before_another_load_starts() -> None:
+    house = House(
+        load(min_run_s=36_000.0, deadline=time(23)), load("pump", 1000.0, 2, min_run_s=36_000.0, deadline=time(23))
+    )
+    house.deaf.add("boiler")
+    house.allowed["pump"] = False
+    # After three good telegrams, and again after 5 s.
+    house.run(9)
+    house.allowed["pump"] = True
+    house.run(10)
+    told = [(at, command.load) for at, command in house.commands]
+    # Its 2 s, and two telegrams.
+    assert told[:3] == [(3, "boiler"), (8, "boiler"), (12, "pump")]
 
 
 def test_a_command_says_whether_it_was_given_before() -> None:

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from p1meter.loads import Activity, Mode, Reason, Site
-from tests.loads.house import NOON, ON, House, load
+from tests.loads.house import NOON, OFF, ON, House, load
 
 
 def test_with_control_off_nothing_is_commanded_and_everything_is_learned() -> None:
@@ -161,16 +161,20 @@ def test_another_rank_takes_nothing_from_what_another_load_has_gathered() -> Non
     assert house.view("boiler").detail["remaining_s"] == pytest.approx(260.0)
 
 
-@pytest.mark.parametrize("ticks", [0, 9])
+@pytest.mark.parametrize(("ticks", "late_s"), [(0, 0.0), (9, 0.0), (9, 0.5)])
 @pytest.mark.parametrize("surplus_w", [3000.0, 1500.0])
-def test_the_energy_is_the_same_with_a_look_at_the_clock_each_second(ticks: int, surplus_w: float) -> None:
+def test_the_energy_is_the_same_with_a_look_at_the_clock_each_second(
+    ticks: int, late_s: float, surplus_w: float
+) -> None:
     house = House(load(), house_w=-surplus_w, site=Site(period_s=10.0, stale_s=35.0))
 
     def interval() -> None:
         house.step()
+        house.now += late_s
+        house.at += late_s
         house.silence(ticks)
-        house.now += 9 - ticks
-        house.at += 9 - ticks
+        house.now += 9 - ticks - late_s
+        house.at += 9 - ticks - late_s
 
     while house.view().activity is not Activity.ACTIVE:
         interval()
@@ -217,3 +221,68 @@ def test_what_was_kept_outlives_a_second_restart_before_any_telegram() -> None:
     house = House(due)
     house.silence(2)
     assert house.controller.state["window"]["window"] is None
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["telegrams", "looks at the clock"])
+def test_of_a_time_in_which_nobody_looked_no_more_than_three_intervals_are_counted(*, silent: bool) -> None:
+    house = House(load(run_when_blind=True))
+    house.run(4)
+    house.hand("boiler", ON)
+    house.run(20)
+    for later_s, counted_s in ((3, 3.0), (4, 3.0), (2, 2.0)):
+        before = house.view().run_s
+        house.now += later_s - 1
+        house.at += later_s - 1
+        if silent:
+            house.tick()
+        else:
+            house.step()
+        assert house.view().run_s - before == pytest.approx(counted_s)
+
+
+def test_a_telegram_that_came_before_the_last_look_at_the_clock_takes_nothing_back() -> None:
+    house = House(load(), house_w=-3000.0)
+    house.until_switched()
+    house.run(20)
+    house.tick()
+    before = house.view().run_s
+    house.now -= 1.5
+    house.step()
+    assert house.view().run_s == before
+
+
+def test_what_a_person_holds_off_brings_no_start_forward_when_another_load_is_switched() -> None:
+    heater = load("heater", 1000.0, 3, start_cost_wh=5.0)
+    house = House(load(), load("pump", 1000.0, 2), heater, house_w=-6000.0)
+    house.hand("boiler", OFF)
+    assert house.until_switched()[1] == [("pump", ON, Reason.SUN)]
+    # 5 Wh of 350 W, after the pump's 4 s, two telegrams and one second; the boiler would bring 1050 W with it.
+    assert house.view("heater").detail == {"remaining_s": pytest.approx(18_000 / 350 + 7)}
+
+
+def test_what_was_told_just_now_is_starting_however_quick_it_is() -> None:
+    house = House(load(latency_s=0.0, ramp_s=0.0), house_w=-3000.0)
+    house.until_switched()
+    assert house.view().activity is Activity.STARTING
+    house.run(1)
+    assert house.view().activity is Activity.ACTIVE
+
+
+def test_a_load_that_may_not_run_goes_off_whatever_another_does() -> None:
+    pump = load("pump", 1000.0, 2)
+    for first in (load(), load(min_on_s=600.0)):
+        house = House(first, pump, house_w=-1000.0 - 2000.0 * (first.min_on_s > 0))
+        house.run(20)
+        assert house.on == {"boiler": first.min_on_s > 0, "pump": True}
+        house.allowed["pump"] = False
+        assert house.step() == [("pump", OFF, Reason.NOT_ALLOWED)]
+
+
+def test_a_load_is_short_of_sun_since_the_sun_has_gone() -> None:
+    house = House(load(), house_w=-3000.0)
+    house.allowed["boiler"] = False
+    house.run(100)
+    house.allowed["boiler"] = True
+    house.house_w = 300.0
+    house.run(11)
+    assert (house.view().reason, house.view().detail["since_s"]) == (Reason.SHORT, 10.0)

@@ -266,6 +266,25 @@ def test_a_start_needs_room_on_its_phase(
     assert fuse.blocks(loads, SITE) == blocked
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_load_on_an_unknown_phase_needs_room_on_each(number: int) -> None:
+    # 15.35 A and 8.7 A are more than 24 A; 15.25 A and 8.7 A are not.
+    fuse = Fuse()
+    fuse.step(telegram(*(phase(15.35 if each == number else 15.25) for each in (1, 2, 3))), SITE)
+    assert fuse.blocks([(unit("boiler", 1, phases=None), 2000.0)], SITE) == number
+    fuse.step(telegram(*[phase(15.25)] * 3), SITE)
+    assert fuse.blocks([(unit("boiler", 1, phases=None), 2000.0)], SITE) is None
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_what_is_shed_far_over_the_fuse_is_told_the_phase_and_its_current(number: int) -> None:
+    fuse, boiler = Fuse(), unit("boiler", 1, phases=(number,))
+    for _ in range(2):
+        fuse.step(telegram(*(phase(31.0 if each == number else 5.0) for each in (1, 2, 3))), SITE)
+        sheds = fuse.shed([boiler], 0.0, SITE)
+        assert [(one.phase, one.current_a) for one in sheds] == [(number, 31.0)]
+
+
 @pytest.mark.parametrize("of_load", [1, 2, 3])
 def test_a_start_needs_no_room_on_the_phases_of_others(of_load: int) -> None:
     full, free = phase(24.55, 5646.0), phase(10.05, 2311.0)

@@ -1,5 +1,7 @@
 """Loads that are on and draw nothing: how they are found, rest, and are tried again."""
 
+import pytest
+
 from p1meter.loads import Activity, Reason
 from tests.loads.house import OFF, ON, House, load
 
@@ -13,7 +15,11 @@ def test_an_idle_load_is_switched_off_and_tried_again() -> None:
     # It adds nothing to the surplus.
     assert house.controller.site_view().surplus_w == 3000.0
     assert house.until_switched()[1] == [("boiler", OFF, Reason.IDLE)]
-    house.run(100)
+    # It need not be seen first what its stop shows.
+    house.run(1)
+    assert house.view().reason is Reason.IDLE_WAIT
+    assert house.view().detail == {"remaining_s": 199.0}
+    house.run(99)
     assert house.view().reason is Reason.IDLE_WAIT
     assert house.view().detail == {"remaining_s": 100.0}
     house.restart()
@@ -72,8 +78,11 @@ def test_a_load_that_its_stop_shows_to_have_drawn_need_not_rest() -> None:
     assert seconds < 60
 
 
-def test_a_load_whose_stop_shows_that_it_drew_nothing_rests() -> None:
-    house = House(load(idle_retry_s=600.0), house_w=-2000.0)
+@pytest.mark.parametrize(("hold_idle", "reason"), [(False, Reason.IDLE_WAIT), (True, Reason.SHORT)])
+def test_a_load_whose_stop_shows_that_it_drew_nothing_rests_unless_it_is_to_stay_on(
+    *, hold_idle: bool, reason: Reason
+) -> None:
+    house = House(load(idle_retry_s=600.0, hold_idle=hold_idle), house_w=-2000.0)
     house.until_switched()
     # A silence hides its start.
     house.silence(8)
@@ -86,4 +95,4 @@ def test_a_load_whose_stop_shows_that_it_drew_nothing_rests() -> None:
     house.run(30)
     house.hand("boiler", on=None)
     house.run(10)
-    assert house.view().reason is Reason.IDLE_WAIT
+    assert house.view().reason is reason

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from p1meter.loads import Activity, Controller, LoadSettings, Mode, Reason, Site
+from tests.loads.house import House, load
 from tests.loads.plant import NOON, Appliance, Plant
 from tests.loads.sunny import BOILER, HOUR, QUICK, brief, by_hand, sunny
 
@@ -51,6 +52,23 @@ def test_a_restart_takes_what_it_finds() -> None:
     assert plant.controller.view("boiler").on is True
     plant.run(300)
     assert not plant.on("boiler")
+
+
+def test_what_a_restart_finds_on_has_not_been_switched_just_now() -> None:
+    house = House(load())
+    house.on["boiler"] = True
+    house.step()
+    # The house's 300 W and the boiler's 2000 W come from the grid: without the boiler 300 W are missing.
+    assert house.controller.site_view().surplus_w == -300.0
+
+
+def test_what_is_kept_of_a_load_that_nobody_has_seen_yet_is_json_for_everybody() -> None:
+    # RFC 8259 §6: "Numeric values that cannot be represented in the grammar (such as Infinity and NaN) are not
+    # permitted."
+    house = House(load())
+    house.on["boiler"] = None
+    house.run(5)
+    json.dumps(house.controller.state, allow_nan=False)
 
 
 def test_a_restart_keeps_the_day_the_hand_and_what_was_learned() -> None:

@@ -44,14 +44,19 @@ def test_of_an_output_that_is_not_there_the_silence_is_said_first() -> None:
 def test_safe_states_that_are_on_are_not_started_together() -> None:
     house = House(load("fan", 100.0, 1, safe_on=True), load("vent", 100.0, 2, safe_on=True))
     house.run(10)
-    assert house.silence(10) == [("fan", ON, Reason.STALE)]
-    assert house.silence(10) == [("vent", ON, Reason.STALE)]
+    house.silence(20)
+    # Ten seconds after the last telegram, at 9 s; the next one when two telegrams after its 2 s would show the first.
+    assert [(at, command.load, command.on) for at, command in house.commands] == [(19, "fan", ON), (23, "vent", ON)]
 
 
-def test_a_run_by_a_deadline_goes_on_blind_to_its_end() -> None:
+@pytest.mark.parametrize("late_s", [0.0, 0.5])
+def test_a_run_by_a_deadline_goes_on_blind_to_its_end(late_s: float) -> None:
     due = load(min_run_s=1200.0, deadline=time(23), run_when_blind=True)
     house = House(due, start=NOON.replace(hour=22, minute=30))
     house.run(600)
+    # The clock is looked at in between.
+    house.now += late_s
+    house.at += late_s
     assert house.view().reason is Reason.DEADLINE
     missing = 1200 - house.view().run_s
     assert house.silence(int(missing) - 5) == []
@@ -59,9 +64,10 @@ def test_a_run_by_a_deadline_goes_on_blind_to_its_end() -> None:
     assert house.silence(10) == [("boiler", OFF, Reason.STALE)]
 
 
-def test_a_blind_run_ends_at_its_deadline() -> None:
+@pytest.mark.parametrize("microsecond", [0, 500_000])
+def test_a_blind_run_ends_at_its_deadline(microsecond: int) -> None:
     due = load(min_run_s=1700.0, deadline=time(23), run_when_blind=True)
-    house = House(due, start=NOON.replace(hour=22, minute=45))
+    house = House(due, start=NOON.replace(hour=22, minute=45, microsecond=microsecond))
     house.run(600)
     assert house.view().on
     seconds = (house.wall().replace(hour=23, minute=0, second=0) - house.wall()).seconds
@@ -88,6 +94,17 @@ def test_a_silence_that_nobody_told_of_is_one_too() -> None:
     house.now += 11
     house.at += 11
     assert house.step() == [("boiler", OFF, Reason.STALE)]
+
+
+@pytest.mark.parametrize(("silent_s", "commands"), [(9, []), (10, [("boiler", OFF, Reason.STALE)])])
+def test_a_silence_begins_ten_seconds_after_the_last_telegram(
+    silent_s: int, commands: list[tuple[str, bool, Reason]]
+) -> None:
+    house = House(load(), house_w=-3000.0)
+    house.run(20)
+    house.now += silent_s - 1
+    house.at += silent_s - 1
+    assert house.step() == commands
 
 
 def test_a_clock_that_stands_still_is_a_silence() -> None:

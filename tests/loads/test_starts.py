@@ -266,3 +266,10 @@ def test_a_strict_order_prefers_the_first() -> None:
         assert house.controller.site == Site()
         house.controller.site = replace(Site(), priority=priority)  # type: ignore[arg-type] # one of both
         assert house.until_switched()[1] == [(first, ON, Reason.SUN)]
+
+
+def test_a_strict_order_of_one_load_waits_for_no_more_sun_than_a_fair_one() -> None:
+    house = House(load(start_cost_wh=5.0), house_w=-2000.0, site=Site(priority="strict"))
+    house.run(3)
+    # 700 W: 5 Wh after 25.7 s, of which the first is that before the fourth telegram.
+    assert house.until_switched() == (26, [("boiler", ON, Reason.SUN)])

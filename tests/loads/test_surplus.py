@@ -118,6 +118,12 @@ def test_the_sets_that_cannot_be_had_are_not_weighed() -> None:
     assert seconds_until(weighed, 2850.0, 0b11) == 91
 
 
+def test_what_is_held_on_at_night_does_not_hold_another_on() -> None:
+    # The house itself takes 500 W; the boiler, the less important one, is held on. Without the pump 650 W are won.
+    weighed = regret(PUMP, BOILER, current=0b11, fixed=0b10)
+    assert seconds_until(weighed, -500.0, 0b10) == 28  # 5 Wh of 650 W: 27.7 s
+
+
 def test_an_idle_load_takes_no_sun() -> None:
     weighed = regret(share(0.0), PUMP, current=0b01, fixed=0b01)
     assert weighed.share(0, 1000.0, 0b01) == 0.0
@@ -173,6 +179,7 @@ def test_above_five_loads_single_changes_and_swaps_are_weighed() -> None:
     weighed = regret(*[PUMP] * 7, current=0b0000011, fixed=0b1000000)
     # 5000 W for 1000 W each: one more load is worth 350 W; with the swaps 2 x 4 pairs, none is worth anything.
     assert len(weighed._sets) == 6 + 2 * 4
+    assert not any((one.mask ^ 0b0000011) & 0b1000000 for one in weighed._sets)
     assert seconds_until(weighed, 5000.0, 0b0000111) == 52
     # Down to 1000 W: {0} is worth 350 W, {0, 1} 350 - 650 W.
     weighed.arrange([PUMP] * 7, 0b0000011, 0b1000000)

@@ -204,6 +204,21 @@ def test_after_a_long_silence_the_running_demand_says_what_was_taken() -> None:
     assert meter.send(1200.0, after=3600.0).energy_wh == pytest.approx(100.0)
 
 
+@pytest.mark.parametrize("after", [900.0, 1000.0])
+def test_what_was_taken_in_a_silence_of_a_whole_window_is_not_divided_among_two(after: float) -> None:
+    meter = Meter(EIGHT + timedelta(minutes=5))
+    meter.send(1000.0)
+    # It is the next window, and 800 W of all of it are 200 Wh.
+    assert meter.send(1000.0, after=after, demand_w=800.0).energy_wh == 200.0
+
+
+def test_two_telegrams_that_come_together_may_be_of_two_windows() -> None:
+    meter = Meter(EIGHT + timedelta(minutes=14, seconds=59))
+    meter.send(1000.0)
+    meter.at += 1.0
+    assert meter.send(1000.0, after=0.0, demand_w=0.0).energy_wh == 0.0
+
+
 def whole_window(demand: str) -> Meter:
     """Two windows of 1200 W, the second from its start to its end."""
     meter = Meter(EIGHT - timedelta(minutes=1))
@@ -353,3 +368,11 @@ def test_another_length_of_window_begins_anew() -> None:
     meter.site = Site(target_w=2500.0, window_s=3600.0)
     window = meter.send(1000.0, demand_w=100.0)
     assert (window.energy_wh, window.remaining_s) == (100.0, 2990.0)
+
+
+@pytest.mark.parametrize(("after", "is_seen"), [(90.0, True), (91.0, False)])
+def test_a_window_of_which_more_than_a_tenth_was_missed_was_not_seen(after: float, *, is_seen: bool) -> None:
+    meter = Meter(EIGHT + timedelta(minutes=14))
+    meter.send(1000.0)
+    meter.send(1000.0, after=after)
+    assert meter.window.state["window"]["complete"] is is_seen

@@ -119,10 +119,11 @@ def test_a_whole_frame_is_found_after_one_that_was_cut_anywhere() -> None:
         assert story(find(first[:cut] + second)) == [(Reason.TRUNCATED, first[:cut]), (Reason.CIPHER, second)]
 
 
-def test_a_whole_frame_is_found_when_the_one_before_ends_with_the_first_bytes_of_it() -> None:
-    first, second = seal(nl5(1), 7), seal(nl5(2), 8)
-    for lost in range(1, 15):
-        for seen in range(1, 15):
+@pytest.mark.parametrize("length", [b"\x82", b"\x83\x00"], ids=["82", "83"])
+def test_a_whole_frame_is_found_when_the_one_before_ends_with_the_first_bytes_of_it(length: bytes) -> None:
+    first, second = (frame[:10] + length + frame[11:] for frame in (seal(nl5(1), 7), seal(nl5(2), 8)))
+    for lost in range(1, 16):
+        for seen in range(1, 16):
             stream = first[:100] + first[100 + lost :] + second
             at = len(first) - lost + seen
             assert story(find(stream[:at], stream[at:], keys=DecryptionKeys(KEY)))[-1] == nl5(2)
@@ -331,6 +332,8 @@ def test_a_sealed_telegram_that_was_cut() -> None:
         assert story(find(SEALED[:cut])) == [(Reason.TIMEOUT, SEALED[:cut])]
     assert story(find(SEALED[:-7])) == [(Reason.CIPHER, SEALED[:-7])]
     assert story(find(SEALED[:-7] + nl5(1))) == [(Reason.CIPHER, SEALED[:-7]), nl5(1)]
+    # Only its end was lost: it was whole up to there.
+    assert story(find(SEALED[:-7] + SEALED)) == [(Reason.CIPHER, SEALED[:-7]), (Reason.CIPHER, SEALED)]
 
 
 def test_sealed_telegrams_that_were_cut_are_told_each_by_itself() -> None:

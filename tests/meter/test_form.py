@@ -32,6 +32,15 @@ OLD = telegram(
     "(00001.400)",
     checksum=False,
 )
+# The same, but no blank line after the identification, and such a value right there.
+AT_ONCE = telegram(
+    "TST5",
+    "0-1:24.3.0(240701110000)(00)(60)(1)(0-1:24.2.1)(m3)",
+    "(00001.400)",
+    "0-1:24.1.0(3)",
+    *TARIFFS,
+    checksum=False,
+).replace(b"\r\n\r\n", b"\r\n")
 
 
 def read(raw: bytes, country: str | None = None) -> list[Telegram | Rejected]:
@@ -64,7 +73,9 @@ def test_a_new_reader_reads_a_meter_that_is_known_as_any_other(twin: Twin) -> No
 
 
 @pytest.mark.parametrize(
-    "raw", [DUTCH, OLD, DUTCH.replace(b"\r\n", b"\n")], ids=["dsmr 5", "dsmr 2.2", "lines end in LF"]
+    "raw",
+    [DUTCH, OLD, AT_ONCE, DUTCH.replace(b"\r\n", b"\n")],
+    ids=["dsmr 5", "dsmr 2.2", "without a blank line", "lines end in LF"],
 )
 def test_a_new_reader_of_a_meter_that_is_known_reads_its_values_only(
     raw: bytes, request: pytest.FixtureRequest
@@ -90,6 +101,12 @@ def test_what_a_meter_on_the_mbus_says_twice_is_read_alike_by_its_form(lines: tu
     (first,), (second,) = read(raw), read(raw)
     assert isinstance(first, Telegram)
     assert second == first
+
+
+def test_a_heat_meter_that_writes_its_codes_in_full_is_read_alike_again() -> None:
+    """Its serial number is what an electricity meter's is called."""
+    raw = telegram("TST5", "6-0:6.8.0(1.5*GJ)", "0-0:96.1.0(303132)")
+    assert read(raw) == read(raw)
 
 
 def test_a_known_form_holds_no_value_of_the_meter_it_was_learned_from() -> None:

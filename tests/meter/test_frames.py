@@ -412,6 +412,22 @@ def test_behind_a_tag_that_begins_nothing_each_telegram_that_was_cut_is_told_by_
     assert story(find(cut + other + NL5)) == [(Reason.TRUNCATED, cut), (Reason.TRUNCATED, other), NL5]
 
 
+def test_what_ends_a_block_is_text_in_a_telegram_whose_checksum_is_right() -> None:
+    telegram = checked("/TST5\n\n0-0:96.13.0(a\x03b)\n!")
+    assert story(find(telegram)) == [telegram]
+    assert story(find(b"noise\r\n" + telegram)) == [(Reason.GARBAGE, b"noise"), telegram]
+
+
+def test_only_a_right_checksum_tells_at_once_that_what_looks_encrypted_is_not() -> None:
+    start = HEADER + b"\r\n"
+    damaged = NL5.replace(b"004179.186", b"004179.187")
+    for telegram in (damaged, NL2):
+        finder = FrameFinder()
+        assert finder.feed(start + telegram) == []
+        assert story(finder.feed(NL5))[-1] == NL5
+    assert story(find(start + NL2)) == [(Reason.TRUNCATED, start), NL2]
+
+
 def test_what_looks_encrypted_ends_within_the_next_telegram() -> None:
     for missing in range(1, 200):
         # So many bytes of the telegram are taken for its last ones.
@@ -502,6 +518,7 @@ def test_an_endless_telegram_is_refused_and_what_follows_is_found() -> None:
     # The next one began within the line in which the limit lies.
     near = NL5[:100] + b"0" * 8000
     assert story(find(near + NL5)) == [(Reason.OVERRUN, near), NL5]
+    assert story(FrameFinder().feed(near + NL5)) == [(Reason.OVERRUN, near), NL5]
     assert story(find(near + HOLLEY)) == [(Reason.OVERRUN, near), HOLLEY]
     slashes = checked("/TST5/A/B\n\n1-0:1.8.0(1*kWh)\n!")
     nearer = NL5[:100] + b"0" * 8090
@@ -509,6 +526,9 @@ def test_an_endless_telegram_is_refused_and_what_follows_is_found() -> None:
     # A slash in the line before is none of its ident.
     before = NL5[:100] + b"0" * 8000 + b"\r\n0-0:96.13.0(a/b)"
     assert story(find(before + NL5)) == [(Reason.OVERRUN, before), NL5]
+    # What looks like one and stands within a line begins nothing by itself.
+    rest = b"/abc\r\n" + b"0" * 2000 + b"\r\n"
+    assert story(find(near + rest + NL5)) == [(Reason.OVERRUN, near), (Reason.GARBAGE, rest[:-2]), NL5]
     # Or at the very limit.
     just = NL5[:100] + b"0" * (8192 - 102) + b"\r\n"
     assert story(find(just + NL5)) == [(Reason.TRUNCATED, just), NL5]
@@ -585,6 +605,15 @@ def test_a_block_that_begins_within_a_long_line_of_noise_is_found_in_any_pieces(
     assert story(find(*pieces)) == [(Reason.GARBAGE, noise), months]
 
 
+def test_a_block_may_be_as_large_there_as_anywhere() -> None:
+    years = block("/ISk5MT174-0001", "1-0:1.8.0*01(0007900.001*kWh)\n" * 2112 + "!\n")
+    assert 64 * 1024 - 160 < len(years) <= 64 * 1024
+    noise = b"noise " * 50
+    stream = noise + years
+    pieces = (stream[at : at + 100] for at in range(0, len(stream), 100))
+    assert story(find(*pieces)) == [(Reason.GARBAGE, noise), years]
+
+
 def test_a_block_whose_check_does_not_match() -> None:
     for at in range(BLOCK.index(b"\x02") + 1, len(BLOCK) - 2):
         damaged = bytearray(BLOCK)
@@ -627,6 +656,11 @@ def test_a_block_that_lost_its_stx_is_still_checked() -> None:
     assert isinstance(whole, Frame)
     assert frame == Frame(body, whole.text, checksum=True, block=True)
     assert story(find(body + BLOCK)) == [body, BLOCK]
+    # Of the telegram after it nothing came but its first line and its last.
+    empty = b"/TST5\r\n!\r\n"
+    assert story(find(body + empty + NL5)) == [body, (Reason.TRUNCATED, empty), NL5]
+    without_mark = block("/KAM MC", "0.0(00005077354)\n6.8(00433.65*GJ)\n").replace(b"\x02", b"")
+    assert story(find(without_mark + empty + NL5)) == [without_mark, (Reason.TRUNCATED, empty), NL5]
     # A digit that is another one: every line is whole, only the block check tells.
     damaged = body.replace(b"0008048", b"0009048", 1)
     assert story(find(damaged)) == [(Reason.CRC, damaged)]

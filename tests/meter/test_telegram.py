@@ -283,6 +283,20 @@ def test_a_meter_on_the_mbus_that_counts_in_wh_says_nothing_about_the_electricit
     assert decode("1-0:1.8.0(1*Wh)", *heat).profile.name == "at"
 
 
+def test_what_stands_behind_a_total_or_a_version_does_not_tell_which_meter_it_is() -> None:
+    assert decode("1-0:1.8.0(1000*Wh)(240701120000S)").profile.name == "at"
+    assert decode("1-0:1.8.0(1*kWh)(1*Wh)").profile == decode("1-0:1.8.0(1*kWh)").profile
+    assert decode("1-3:0.2.8(42)(50)", *TARIFFS).profile.name == "nl4"
+
+
+@pytest.mark.parametrize("more", [(), ("1-0:2.8.0(1*kWh)1-0:1.8.2(1*kWh)",)], ids=["on each line", "two on a line"])
+def test_a_code_without_brackets_says_nothing(more: tuple[str, ...]) -> None:
+    found = decode("1-0:1.8.0(1*kWh)", "1-0:1.7.0", *more)
+
+    says(found, "import_total=1kWh !power_import")
+    assert "1-0:1.7.0" not in [str(obis) for obis, _ in found.objects]
+
+
 def test_what_stands_behind_a_date_and_a_time_is_neither() -> None:
     found = decode("1-0:0.9.1(120000)(1)", "1-0:0.9.2(240701)(2)")
 
@@ -348,6 +362,13 @@ def test_only_in_hungary_a_first_tariff_alone_is_the_total(country: str, key: st
     found = decode(*lines, ident=ident, country=country)
     assert found.profile.name == country.lower()
     says(found, f"{key}=3kvarh")
+
+
+def test_in_the_netherlands_they_are_limits() -> None:
+    found = decode(*HEAD, *TARIFFS, "1-0:31.4.0(025*A)", country="NL")
+
+    assert found.profile.name == "nl5"
+    says(found, "fuse_threshold=25A")
 
 
 def test_a_limit_of_one_phase_is_told_by_the_others() -> None:
@@ -649,6 +670,12 @@ def test_on_a_heat_meter_no_code_is_of_electricity() -> None:
 
     assert set(found.readings) == {"0:heat", "0:equipment_id"}
     assert set(found.unknown) == {"9.7", "1.7", "6.7", "13.7", "14.7"}
+
+
+def test_one_code_in_full_makes_no_other_meter_of_a_heat_meter() -> None:
+    found = decoder().decode(frame(block("TST", "6.8(0029.055*GJ)", "1-0:9.7.0(1)")), None)
+
+    says(found, "0:heat=29.055GJ")
 
 
 def test_what_is_no_number_on_a_heat_meter_is_not_read_as_one() -> None:

@@ -11,6 +11,7 @@ from p1meter.meter.values import (
     Clock,
     count,
     factor,
+    factors,
     hexadecimal_serial,
     message,
     number,
@@ -332,11 +333,18 @@ def test_no_date_or_no_time(date: str, time: str) -> None:
         ("kVA", "VA", "1000"),
         ("m3/h", "l/h", "1000"),
         ("h", "s", "3600"),
+        ("h", "min", "60"),
         ("°C", "°C", "1"),
         ("l", "m3", "0.001"),
+        ("dm3", "l", "1"),
         ("MJ", "kWh", "0.2777777777777777777777777778"),
         ("kWh", "m3", None),
     ],
 )
 def test_from_one_unit_to_another(unit: str, wanted: str, expected: str | None) -> None:
     assert factor(unit, wanted) == (None if expected is None else Decimal(expected))
+
+
+def test_from_whatever_unit_is_sent_to_one() -> None:
+    in_kilowatt = {"W": Decimal("0.001"), "kW": Decimal(1), "MW": Decimal(1000), None: Decimal("0.001")}
+    assert factors("power", "kW", unsent="W") == in_kilowatt

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
 from .codes import PARTS_OF_TIME, Code, code, current, heat_code
@@ -127,10 +128,11 @@ def regular(text: str) -> Content | None:
     structure = structure_of(heads)
     opened, lines = text.count("("), brackets.count("(")
     # Every bracket that closes is followed by one that opens, or by the line's end: then each line has whole groups.
+    # A code alone is no object.
     if (
         structure is None
         or not end
-        or lines + sum(not brackets[place] for place, _ in structure.loose) != len(heads)
+        or "" in compress(brackets, heads)
         or text.count(")") != opened
         or data.count(")(") != opened - lines
         or text.count(f"){line_ends}") != lines
