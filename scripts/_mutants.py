@@ -328,6 +328,31 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ("meter/form.py", "_MOST_IDENTS = 31"): "it says how much is remembered",
     ("meter/form.py", "_MOST_IDENTS = 33"): "it says how much is remembered",
     ("meter/verdict.py", "for last_slash in deque(LAST_SLASH.finditer(raw), maxlen= 2):"): "what is whole has no other",
+    (
+        "meter/values.py",
+        'return self._seasonal(_naive(found["seasonal"]), summer=found["season"] >= "1")',
+    ): "it is 0 or 1",
+    ("meter/values.py", 'if len(sent) == 13 and sent[ 11] in "SW":'): "what is not remembered is read anew",
+    (
+        "meter/frames.py",
+        "if not self._closing and (begun := _UNFINISHED_WITHIN.search(buffer, 0)) and begun.start() < size:",
+    ): "at the first byte stands a tag",
+    (
+        "loads/unit.py",
+        '"fuse_until": None if self.fuse_until <= now else self.fuse_until + past,',
+    ): "what ends now is over",
+    (
+        "loads/unit.py",
+        '"window_until": None if self.window_until <= now else self.window_until + past,',
+    ): "what ends now is over",
+    (
+        "loads/unit.py",
+        '"idle_until": None if self.idle_until <= now else self.idle_until + past,',
+    ): "what ends now is over",
+    (
+        "meter/lines.py",
+        "found = code(head) if not len(head) <= _LONGEST_CODE else None",
+    ): "what is not taken apart at once is taken apart step by step",
 }
 TOO_LONG_S: Final = 900
 
