@@ -353,6 +353,21 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "meter/lines.py",
         "found = code(head) if not len(head) <= _LONGEST_CODE else None",
     ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/values.py",
+        'minute = _minute(sent[: 11], winter_offset + (sent[12] == "S"))',
+    ): "its seconds are put in afterwards",
+    (
+        "meter/verdict.py",
+        'text = raw.translate(_STRIP_BIT_7) if raw[:1] >= b"\\xaf" else raw',
+    ): "it begins with one of two bytes, and this is the higher one",
+    ("meter/frames.py", "if done >= 0:"): "where nothing is done with, the first byte was searched",
+    ("meter/frames.py", "if again >= 0:"): "it is behind the line of identification, or nowhere",
+    (
+        "meter/frames.py",
+        "if self._restart(_PLAIN_START_WITHIN, again if again >= 0 else min(size, len(buffer)), only_first=True):",
+    ): "it is behind the line of identification, or nowhere",
+    ("meter/values.py", 'if len(sent) > 13 and sent[12] in "SW":'): "what is not remembered is read anew",
 }
 TOO_LONG_S: Final = 900
 
