@@ -328,6 +328,46 @@ SAME: Final[dict[tuple[str, str], str]] = {
     ("meter/form.py", "_MOST_IDENTS = 31"): "it says how much is remembered",
     ("meter/form.py", "_MOST_IDENTS = 33"): "it says how much is remembered",
     ("meter/verdict.py", "for last_slash in deque(LAST_SLASH.finditer(raw), maxlen= 2):"): "what is whole has no other",
+    (
+        "meter/values.py",
+        'return self._seasonal(_naive(found["seasonal"]), summer=found["season"] >= "1")',
+    ): "it is 0 or 1",
+    ("meter/values.py", 'if len(sent) == 13 and sent[ 11] in "SW":'): "what is not remembered is read anew",
+    (
+        "meter/frames.py",
+        "if not self._closing and (begun := _UNFINISHED_WITHIN.search(buffer, 0)) and begun.start() < size:",
+    ): "at the first byte stands a tag",
+    (
+        "loads/unit.py",
+        '"fuse_until": None if self.fuse_until <= now else self.fuse_until + past,',
+    ): "what ends now is over",
+    (
+        "loads/unit.py",
+        '"window_until": None if self.window_until <= now else self.window_until + past,',
+    ): "what ends now is over",
+    (
+        "loads/unit.py",
+        '"idle_until": None if self.idle_until <= now else self.idle_until + past,',
+    ): "what ends now is over",
+    (
+        "meter/lines.py",
+        "found = code(head) if not len(head) <= _LONGEST_CODE else None",
+    ): "what is not taken apart at once is taken apart step by step",
+    (
+        "meter/values.py",
+        'minute = _minute(sent[: 11], winter_offset + (sent[12] == "S"))',
+    ): "its seconds are put in afterwards",
+    (
+        "meter/verdict.py",
+        'text = raw.translate(_STRIP_BIT_7) if raw[:1] >= b"\\xaf" else raw',
+    ): "it begins with one of two bytes, and this is the higher one",
+    ("meter/frames.py", "if done >= 0:"): "where nothing is done with, the first byte was searched",
+    ("meter/frames.py", "if again >= 0:"): "it is behind the line of identification, or nowhere",
+    (
+        "meter/frames.py",
+        "if self._restart(_PLAIN_START_WITHIN, again if again >= 0 else min(size, len(buffer)), only_first=True):",
+    ): "it is behind the line of identification, or nowhere",
+    ("meter/values.py", 'if len(sent) > 13 and sent[12] in "SW":'): "what is not remembered is read anew",
 }
 TOO_LONG_S: Final = 900
 

@@ -129,6 +129,14 @@ def test_a_whole_frame_is_found_when_the_one_before_ends_with_the_first_bytes_of
             assert story(find(stream[:at], stream[at:], keys=DecryptionKeys(KEY)))[-1] == nl5(2)
 
 
+def test_a_frame_that_does_not_open_is_refused_at_once_though_the_next_one_has_begun() -> None:
+    # Its last byte became one that ends a line.
+    damaged = VECTOR[:-1] + b"\n"
+    for begun in (b"/", b"\n/"):
+        (refused,) = FrameFinder(DecryptionKeys(KEY)).feed(damaged + begun)
+        assert story([refused]) == [(Reason.KEY, damaged)]
+
+
 def test_plain_and_encrypted_telegrams_and_noise_follow_each_other() -> None:
     keys = DecryptionKeys(KEY)
     stream = b"noise\xdb\x08" + VECTOR + b"\r\n" + nl5(1) + VECTOR + b"noise" + VECTOR

@@ -364,11 +364,11 @@ def test_only_in_hungary_a_first_tariff_alone_is_the_total(country: str, key: st
     says(found, f"{key}=3kvarh")
 
 
-def test_in_the_netherlands_they_are_limits() -> None:
-    found = decode(*HEAD, *TARIFFS, "1-0:31.4.0(025*A)", country="NL")
+def test_in_the_netherlands_codes_that_are_others_elsewhere_are_what_they_say() -> None:
+    found = decode(*HEAD, *TARIFFS, "1-0:31.4.0(025*A)", "1-0:4.8.1(3*kvarh)", country="NL")
 
     assert found.profile.name == "nl5"
-    says(found, "fuse_threshold=25A")
+    says(found, "fuse_threshold=25A reactive_export_tariff_1=3kvarh")
 
 
 def test_a_limit_of_one_phase_is_told_by_the_others() -> None:

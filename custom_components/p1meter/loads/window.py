@@ -248,7 +248,7 @@ class DemandWindow:
         if self.number is not None and number == self.number + 1 and length == self._length and 0 < gap < length:
             share = min(1.0, elapsed / gap)
             taken = self.energy_wh + (total - self.energy_wh) * (1 - share)
-            self._close(taken, month)
+            self._close(taken)
             self.energy_wh = total - taken
             if self._base is not None:
                 self._base += taken
@@ -264,14 +264,13 @@ class DemandWindow:
         self.began = True
         self.number, self._length = number, length
 
-    def _close(self, taken: float, month: str) -> None:
+    def _close(self, taken: float) -> None:
         if not self._complete:
             return
         if self._whole is None and self._fit and taken >= _TELLING_WH:
             self._whole = self._fit < 0
-        if month == self._month:
-            count = _PEAKS_KEPT if self._site is None else max(_PEAKS_KEPT, self._site.peak_count)
-            self._peaks = sorted([*self._peaks, taken * _HOUR_S / self._length], reverse=True)[:count]
+        count = _PEAKS_KEPT if self._site is None else max(_PEAKS_KEPT, self._site.peak_count)
+        self._peaks = sorted([*self._peaks, taken * _HOUR_S / self._length], reverse=True)[:count]
 
     def _unseen(self, sample: Sample, number: int, elapsed: float, length: float) -> float:
         """Return what a window has taken whose start was not seen."""
