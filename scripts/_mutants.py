@@ -368,6 +368,11 @@ SAME: Final[dict[tuple[str, str], str]] = {
         "if self._restart(_PLAIN_START_WITHIN, again if again >= 0 else min(size, len(buffer)), only_first=True):",
     ): "it is behind the line of identification, or nowhere",
     ("meter/values.py", 'if len(sent) > 13 and sent[12] in "SW":'): "what is not remembered is read anew",
+    (
+        "loads/law.py",
+        "self._arrange_sets(current, -1 if self._arranged is None else self._arranged[2])",
+    ): "it was arranged when the telegram was taken",
+    ("loads/fuse.py", "break"): "who is on an unknown phase frees none",
 }
 TOO_LONG_S: Final = 900
 

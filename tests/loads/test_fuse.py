@@ -49,6 +49,7 @@ def shed(fuse: Fuse, now: float, sample: Sample, units: list[Unit], site: Site =
         (phase(9.1, -2093.0), -9.1),
         (phase(0.0, 0.0), 0.0),
         (phase(None, 2300.0), 10.0),
+        (phase(None, -2300.0), -10.0),
         (phase(None, 2400.0, None), 2400 / 230),
         (phase(9.0, 2185.0), 9.5),  # whole amperes: 2185 W of 230 V
         (phase(9.0), 9.0),  # and no powers to judge by
