@@ -74,8 +74,10 @@ async def test_the_past_is_brought_along(home_assistant: HomeAssistant, page: Pa
             check(rows, key)
 
         # The meter goes on, and the recorder counts from where the file ends.
-        await client.command("call_service", domain="sum_up", service="five_minutes")
-        await client.command("call_service", domain="sum_up", service="hour")
+        # The last five minutes make the hour: asked for its end too, the next one would be made as well.
+        services = ("five_minutes",) if datetime.now(UTC).minute >= 55 else ("five_minutes", "hour")
+        for service in services:
+            await client.command("call_service", domain="sum_up", service=service)
         lived = {key: await until_lived(client, key, old[key]) for key in TOTALS}
 
         # Once more: nothing changes.
