@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Set as AbstractSet
+    from collections.abc import Callable, Collection, Set as AbstractSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class _Kind:
 
     `country` None: it is used in several, and Home Assistant's country says which.
     `two_way`: what is below zero in its register for import power is export.
+    `elsewhere`: other countries in which it is used, if Home Assistant is there; None: in any.
     """
 
     name: str
@@ -107,6 +108,7 @@ class _Kind:
     is_it: Callable[[Evidence], bool]
     limiter_unit: str | None = None
     two_way: bool = False
+    elsewhere: Collection[str] | None = ()
 
 
 # The order matters: the first that fits counts.
@@ -122,7 +124,12 @@ _KINDS = (
     _Kind("lt", "LT", lambda seen: seen.codes >= _TARIFFS and _TOTAL in seen.codes),
     # The same meter tells date and time apart in Iceland.
     _Kind("be-ie", "BE", lambda seen: seen.ident.upper().startswith("ISK5\\2MIE") and _TIME in seen.codes),
-    _Kind("si", "SI", lambda seen: seen.codes >= _DATE_AND_TIME and _TIME not in seen.codes and not seen.suffixed),
+    _Kind(
+        "si",
+        "SI",
+        lambda seen: seen.codes >= _DATE_AND_TIME and _TIME not in seen.codes and not seen.suffixed,
+        elsewhere=None,
+    ),
     # Of the meters that write *255, those that push tell their serial number in another way.
     _Kind(
         "d0",
@@ -131,7 +138,12 @@ _KINDS = (
         two_way=True,
     ),
     # Totals, and nothing that tells one house from another: Sweden, Denmark and Finland.
-    _Kind("h1", "SE", lambda seen: _TOTAL in seen.codes and seen.codes.isdisjoint(_TARIFFS | _IDS) and not seen.mbus),
+    _Kind(
+        "h1",
+        "SE",
+        lambda seen: _TOTAL in seen.codes and seen.codes.isdisjoint(_TARIFFS | _IDS) and not seen.mbus,
+        elsewhere={"DK", "FI"},
+    ),
     _Kind("nl2", "NL", _is_old_dutch),
     _Kind("nl4", "NL", lambda seen: _is_dutch(seen) and "40" <= (seen.version or "") < "50"),
     _Kind("nl5", "NL", lambda seen: _is_dutch(seen) and "50" <= (seen.version or "") <= "99"),
@@ -142,7 +154,6 @@ _KIND = {kind.name: kind for kind in _KINDS}
 # DSMR 5.0.2 P1 §6.10: 1 is low, 2 is normal (the table of 3.0 has it the other way round, its note has not).
 # eMUCS-P1: 1 is day or full, 2 is night or reduced.
 _TARIFF_WORDS = {"NL": ("low", "normal"), "BE": ("day", "night")}
-_H1_COUNTRIES = {"SE", "DK", "FI"}
 # Meters of other countries may send what a Dutch one does, and mean other tariffs by the same numbers (Croatia).
 _OTHER_PORTS = {"AT", "CH", "DE", "DK", "FI", "HR", "HU", "LT", "LU", "PL", "SE", "SI"}
 # In Sweden the grid companies' power tariffs go by the hour, elsewhere by the quarter of an hour.
@@ -173,8 +184,8 @@ def profile(name: str, country: str | None, version: str | None = None) -> Profi
         KeyError: there is no such profile.
     """
     kind = _KIND[name]
-    is_open = name == "si" or (name == "h1" and country in _H1_COUNTRIES)
-    land = (country if is_open else None) or kind.country or country
+    is_elsewhere = kind.elsewhere is None or country in kind.elsewhere
+    land = (country if is_elsewhere else None) or kind.country or country
     winter_offset = 2 if land in _EASTERN else 1
     return Profile(
         name,
