@@ -1,5 +1,6 @@
 """Rules for the whole suite."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,3 +21,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} was skipped without a need that is missing here: {reason}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def no_forms() -> None:
+    """Let no test without Home Assistant find forms of telegrams that another one made known."""
+    if (form := sys.modules.get("p1meter.meter.form")) is not None:
+        form.forms_of.cache_clear()
