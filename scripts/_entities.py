@@ -81,7 +81,8 @@ is added. This page shows what is usual, by the kind of meter, and then everythi
 - Entity ids begin with the name of the meter: `sensor.iskra_am550_power`, `sensor.gas_meter_gas`. Home Assistant forms
   them in its own language when the meter is added.
 - **Key** is what the value is called in [MQTT](mqtt.md), [InfluxDB](influxdb.md), [CSV files](journal.md) and
-  [actions](actions.md).
+  [actions](actions.md). At a meter on the M-Bus all but InfluxDB put what it measures in front where the key does not
+  say it: `gas_last_measured`.
 """
 _REST: Final = """\
 ## At every meter

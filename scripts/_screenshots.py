@@ -232,6 +232,7 @@ async def _walk(folder: Path, language: str, home: Path) -> None:
                 await house.client.act("switch", "turn_off", entity_id=switch)
                 await walk.see_load(SWITCH)
                 await walk.see_reconfigure(METER)
+                await walk.see_replaced(METER, home)
                 for device in (METER, "Boiler"):
                     await _open_device(page, device)
                     await album.add_page(device)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from homeassistant.const import CONF_PORT, Platform
 from homeassistant.helpers import config_validation as cv
 
-from . import actions, devices, gap_filling, history_import, joints, late_hours, taking_over
+from . import actions, devices, gap_filling, history_import, joints, late_hours, resuming, taking_over
 from .const import DOMAIN, FREED, OPENED, PROBED
 from .coordinator import MeterCoordinator, P1MeterConfigEntry
 from .known import reader_of
@@ -66,7 +66,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: P1MeterConfigEntry) -> b
         coordinator.issues.show("take_over_failed", entities=taking_over.names(hass, entry, failed))
     await async_start_loads(hass, coordinator, store)
     await hass.config_entries.async_forward_entry_setups(entry, _PLATFORMS)
-    # First of all: the sums are not what the others take them for before it has shifted them.
+    resuming.async_keep(hass, entry)
+    # First of those that change sums: they are not what the others take them for before it has shifted them.
     history_import.async_keep(hass, entry, store)
     joints.async_keep(hass, entry, store)
     # Before the late hours: they need the rows of the hours that it fills.

@@ -6,6 +6,8 @@ Pure: no clock of its own, nothing of Home Assistant.
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .roles import longest_gap
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,6 +17,8 @@ _RIGHT_AGAIN: Final = 45.0
 # So many looks in a row: a telegram may have been held up, and Home Assistant's clock may just have been set.
 _LOOKS_NEEDED: Final = 2
 _DAY: Final = timedelta(days=1)
+# Who captures once a day may miss one, and the next comes an hour late, or in the night of 25 hours.
+_GAPS_ALLOWED: Final = 2.5
 
 
 class ClockWatch:
@@ -43,15 +47,18 @@ class ClockWatch:
 
 
 class _Seen(NamedTuple):
-    """The last capture of a meter, since when p1meter has seen it (meter's clock), and whether it ever moved on."""
+    """The last capture of a meter, since when p1meter has seen it (meter's clock), and how long after the one before.
+
+    The gap is None until there were two.
+    """
 
     at: datetime
     since: datetime
-    moves: bool
+    gap: timedelta | None
 
 
 class CaptureWatch:
-    """Notices meters on the M-Bus whose readings are a day old."""
+    """Notices meters on the M-Bus whose readings are older than a day and than their own rhythm allows."""
 
     def __init__(self) -> None:
         """Start with nothing seen."""
@@ -61,7 +68,7 @@ class CaptureWatch:
         """Return the roles whose meter does not capture any more.
 
         Its stamp counts, not its value: who does not heat uses no gas. One that is old from the start has to be seen
-        for a day: it may just be on its way.
+        for a day: it may just be on its way. Until its rhythm is known, it may be as slow as any of its kind.
 
         Args:
             captures: when the meter in each role was read last, aware.
@@ -71,7 +78,8 @@ class CaptureWatch:
         for role, at in captures.items():
             seen = self._seen.get(role)
             if seen is None or seen.at != at:
-                seen = self._seen[role] = _Seen(at, now, moves=seen is not None)
-            if now - at > _DAY and (seen.moves or now - seen.since > _DAY):
+                seen = self._seen[role] = _Seen(at, now, None if seen is None else at - seen.at)
+            gap = longest_gap(role) if seen.gap is None else min(seen.gap, _DAY)
+            if now - at > max(_DAY, gap * _GAPS_ALLOWED) and (seen.gap is not None or now - seen.since > _DAY):
                 stopped.add(role)
         return stopped

@@ -54,9 +54,17 @@ from .dialogue_fields import (
     dialogue_options,
     dialogue_section,
 )
-from .found import async_description, async_title, meter_id
+from .found import (
+    async_comparison,
+    async_description,
+    async_title,
+    is_asked_about,
+    is_of,
+    meter_id,
+    tells_an_id,
+)
 from .keys import parse_key, try_keys
-from .known import reader_of
+from .known import async_memory, reader_of
 from .link import ProbePlan, ProbeResult, ProbeVerdict, TransportError, TransportErrorKind, has_line_settings, probe
 from .load_flow import LoadFlow
 from .meter import DecryptionKeys, Reason
@@ -279,7 +287,7 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
         """Say what was found, and add it."""
         telegram, _, asked = self._found
         data = self._entry_data()
-        await self._async_abort_if_known(telegram, data)
+        await self._async_abort_if_known()
         title = await async_title(self.hass, telegram)
         if self.source != SOURCE_USB or user_input is not None:
             # A dialog that somebody left open must not stand in the way of another one.
@@ -301,22 +309,48 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
     async_step_found_asked = async_step_found_woken = async_step_found
 
     async def async_step_moved(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Take the new port if it is the same meter."""
+        """Take the new port if it is the same meter; of another one ask whether it is in its place."""
+        entry = self._get_reconfigure_entry()
+        if await self._async_is_of(entry):
+            return await self._async_take_port()
+        await self._async_abort_if_known(besides=entry)
+        telegram, _, _ = self._found
+        memory = await async_memory(self.hass, entry)
+        return self.async_show_menu(
+            step_id="replaced" if is_asked_about(memory, telegram) else "replaced_unasked",
+            menu_options=["adopt", "other"],
+            description_placeholders={
+                "title": entry.title,
+                "port": self._typed,
+                **await async_comparison(self.hass, memory, telegram),
+            },
+        )
+
+    async_step_replaced = async_step_replaced_unasked = async_step_moved
+
+    async def async_step_adopt(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Read the meter that is in the place of the one before; the entry's unique id stays until it is ours."""
+        # Another dialog may have added it meanwhile.
+        await self._async_abort_if_known(besides=self._get_reconfigure_entry())
+        return await self._async_take_port()
+
+    async def async_step_other(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Leave everything as it was: the port is that of a meter which has nothing to do with ours."""
+        title = self._get_reconfigure_entry().title
+        return self.async_abort(reason="unique_id_mismatch", description_placeholders={"title": title})
+
+    async def _async_take_port(self) -> ConfigFlowResult:
+        """Read the entry's meter where it was found."""
         entry = self._get_reconfigure_entry()
         telegram, _, asked = self._found
-        data = self._entry_data()
-        await self.async_set_unique_id(meter_id(telegram), raise_on_progress=False)
-        self._abort_if_unique_id_mismatch(description_placeholders={"title": entry.title})
-        if entry.data.get(CONF_IDENT) != data.get(CONF_IDENT):
-            raise AbortFlow("unique_id_mismatch", {"title": entry.title})
         self._unloaded = None
         await self._async_switch_rival_off()
         self._leave_for_set_up(telegram)
-        options: Mapping[str, Any] = entry.options
-        if asked:
-            others = {key: value for key, value in options.items() if key not in DIALOGUE_KEYS}
-            options = self._options | others
-        return self._update_and_abort(entry, data, options)
+        others = {key: value for key, value in entry.options.items() if key not in DIALOGUE_KEYS}
+        if not asked and entry.options.get(CONF_WAKE_UP) and others.get(CONF_INTERVAL) == _WOKEN_INTERVAL:
+            # There is no battery to be spared any more.
+            del others[CONF_INTERVAL]
+        return self._update_and_abort(entry, self._entry_data(), self._options | others)
 
     @override
     async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
@@ -589,16 +623,36 @@ class P1MeterConfigFlow(ConfigFlow, domain=DOMAIN):
             data[CONF_IDENT] = telegram.ident
         return data | _key_data(self._keys)
 
-    async def _async_abort_if_known(self, telegram: Telegram, data: dict[str, Any]) -> None:
-        """Abort if the meter is set up already; if its cable has moved and was discovered, tell the entry."""
+    async def _async_is_of(self, entry: ConfigEntry) -> bool:
+        """Return whether the meter that was found is that of an entry, by what was learned of it."""
+        telegram, _, _ = self._found
+        memory = await async_memory(self.hass, entry)
+        if memory.ident is not None:
+            return is_of(memory, telegram)
+        # It was never read: all that is known is what was found when it was added.
+        ident = self._entry_data().get(CONF_IDENT)
+        return entry.unique_id == meter_id(telegram) and entry.data.get(CONF_IDENT) == ident
+
+    async def _async_abort_if_known(self, besides: ConfigEntry | None = None) -> None:
+        """Abort if another entry has the meter that was found; if its cable has moved and was discovered, tell it."""
+        telegram, _, _ = self._found
         unique_id = meter_id(telegram)
-        place = {key: data.get(key) for key in (CONF_PORT, CONF_IDENT, CONF_PROFILE)}
         for entry in self._async_current_entries(include_ignore=False):
-            if entry.unique_id != unique_id or (unique_id is None and not place.items() <= entry.data.items()):
+            if entry is besides:
+                continue
+            if (unique_id is None or entry.unique_id != unique_id) and not await self._async_is_of(entry):
+                continue
+            # Of a kind that tells no id there are more: only its port says which of them it is, or its address there.
+            if not tells_an_id(telegram) and (entry.data[CONF_PORT] != self._port or self._is_asked_beside(entry)):
                 continue
             if self.source == SOURCE_USB and await async_is_gone(self.hass, entry.data[CONF_PORT]):
-                self._update_and_abort(entry, {**entry.data, **data})
+                self._update_and_abort(entry, {**entry.data, **self._entry_data()})
             raise AbortFlow("already_configured", {"title": entry.title})
+
+    def _is_asked_beside(self, entry: ConfigEntry) -> bool:
+        """Return whether the meter that was found has another address than that of an entry."""
+        addresses = {self._options.get(CONF_ADDRESS), entry.options.get(CONF_ADDRESS)}
+        return len(addresses) > 1 and None not in addresses
 
     @callback
     def _update_and_abort(

@@ -19,6 +19,7 @@ from homeassistant.util.unit_conversion import EnergyConverter
 from .const import CONF_PROFILE, DOMAIN, SUBENTRY_LOAD
 from .known import reader_of
 from .load_settings import load_config
+from .meter.registers import TARIFFS
 from .roles import ELECTRICITY
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ def _has_two_tariffs(entry: P1MeterConfigEntry) -> bool:
         return False
     if (reader := reader_of(entry)) is None:
         return True
-    further = (reader.readings.get(f"{ELECTRICITY}_import_tariff_{number}") for number in (3, 4))
+    further = (reader.readings.get(f"{ELECTRICITY}_import_tariff_{number}") for number in TARIFFS[2:])
     return not any(reading is not None and reading.value for reading in further)
 
 

@@ -5,28 +5,51 @@ from typing import TYPE_CHECKING
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
-from .idents import describe
+from .idents import describe, plain
 from .meter import REGISTERS
-from .roles import Roles, kind_and_number
+from .roles import ELECTRICITY, Roles, kind_and_number
 from .words import async_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from homeassistant.core import HomeAssistant
 
+    from .memory import Memory
     from .meter import Profile, Telegram
 
 # So many of the last digits of a meter's number tell two of a kind apart.
 _DIGITS_SHOWN = 4
+# No equipment id is longer (DSMR 5.0.2 P1 §6.12: 96 digits, two for a letter).
+_LONGEST = 48
 
 
 def meter_id(telegram: Telegram) -> str | None:
     """Return what tells this meter from all others: its equipment id, else that of the only meter on its M-Bus."""
-    if (own := telegram.readings.get("equipment_id")) is not None and isinstance(own.value, str):
-        return own.value
-    ids = {device.equipment_id for device in telegram.mbus.values()} - {None}
-    return ids.pop() if len(ids) == 1 else None
+    return own if (own := _own_id(telegram)) is not None else _only(_ids_on_mbus(telegram))
+
+
+def tells_an_id(telegram: Telegram) -> bool:
+    """Return whether anything tells this meter from others of its kind."""
+    return _own_id(telegram) is not None or bool(_ids_on_mbus(telegram))
+
+
+def is_of(memory: Memory, telegram: Telegram) -> bool:
+    """Return whether a telegram is of the meter that a memory is of, as far as it tells.
+
+    What a meter says of itself may be another thing than when it was added: new firmware, a heat meter that was
+    replaced.
+    """
+    if (own := _own_id(telegram)) is not None:
+        return own == memory.ids.get(ELECTRICITY)
+    if ids := _ids_on_mbus(telegram):
+        return not ids.isdisjoint(memory.ids.values())
+    return telegram.ident == memory.ident
+
+
+def is_asked_about(memory: Memory, telegram: Telegram) -> bool:
+    """Return whether a repair will ask about this other meter, once it is read in the place of ours."""
+    return _own_id(telegram) is not None and memory.ids.get(ELECTRICITY) is not None
 
 
 async def async_title(hass: HomeAssistant, telegram: Telegram) -> str:
@@ -40,6 +63,17 @@ async def async_title(hass: HomeAssistant, telegram: Telegram) -> str:
         names.append(f"{name} {own[-_DIGITS_SHOWN:]}")
     names += [f"{name} {number}" for number in range(2, len(taken) + 3)]
     return next(title for title in names if title not in taken)
+
+
+async def async_comparison(hass: HomeAssistant, memory: Memory, telegram: Telegram) -> dict[str, str]:
+    """Return the pieces of the sentences about another meter that answers in the place of ours."""
+    unknown = (await async_words(hass, "meter"))["unknown"]
+    on_mbus = {number for role, number in memory.ids.items() if role != ELECTRICITY and number is not None}
+    known = memory.ids.get(ELECTRICITY) or _only(on_mbus) or memory.ident
+    return await async_description(hass, telegram) | {
+        "known": _named(describe(memory.ident or "").name or unknown, known),
+        "found": _named(describe(telegram.ident).name or unknown, meter_id(telegram) or telegram.ident),
+    }
 
 
 async def async_description(hass: HomeAssistant, telegram: Telegram) -> dict[str, str]:
@@ -56,6 +90,24 @@ async def async_description(hass: HomeAssistant, telegram: Telegram) -> dict[str
         "devices": ", ".join(devices) or meters["none"],
         "count": str(_number_of_values(telegram)),
     }
+
+
+def _own_id(telegram: Telegram) -> str | None:
+    own = telegram.readings.get("equipment_id")
+    return own.value if own is not None and isinstance(own.value, str) else None
+
+
+def _ids_on_mbus(telegram: Telegram) -> set[str]:
+    return {device.equipment_id for device in telegram.mbus.values() if device.equipment_id is not None}
+
+
+def _only(ids: Collection[str]) -> str | None:
+    return next(iter(ids)) if len(ids) == 1 else None
+
+
+def _named(name: str, number: str | None) -> str:
+    """Return a meter with what tells it from others of its name: `Iskra AM550 (E0047000071238923)`."""
+    return f"{name} ({told})" if (told := plain(number or "")[:_LONGEST]) else name
 
 
 def system_name(profile: Profile, systems: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_SPREAD_GAPS
-from .gaps import carried_on, find, of_cost, rewritten
+from .gaps import carried_on, find, of_cost, rewritten, used
 from .joint import HOUR
 from .memory import Filled
 from .meter import REGISTERS
@@ -104,11 +104,11 @@ async def async_find(hass: HomeAssistant, entry_id: str, memory: Memory, since: 
 
 @callback
 def totals(memory: Memory) -> list[str]:
-    """Return the slots of the totals of a meter."""
+    """Return the slots of the totals of a meter; what it closed a month with stands still for a month by itself."""
     return [
         slot.id
         for slot in memory.slots.values()
-        if (register := REGISTERS.get(slot.key)) is not None and register.role == "total"
+        if (register := REGISTERS.get(slot.key)) is not None and register.role == "total" and not register.derived
     ]
 
 
@@ -123,7 +123,8 @@ async def async_choose(hass: HomeAssistant, entry_id: str, store: MeterStore, ch
     """
     async with store.statistics:
         await async_until_written(hass)
-        await _async_change(hass, entry_id, store, chosen)
+        # It may have been looked at while it gave way: what is chosen now counts.
+        await _async_change(hass, entry_id, store, [filled._replace(giving_way=False) for filled in chosen])
 
 
 @callback
@@ -149,7 +150,7 @@ async def async_give_way(
 
     Use it with the lock of the statistics, and read the rows within it. The set that it gives is to be filled with the
     hours that are written: when they begin, seconds since 1970. A gap with one of them is forgotten after it; any other
-    is as it was before.
+    is as it was before, also if Home Assistant is stopped meanwhile.
 
     Args:
         hass: where the recorder runs.
@@ -163,7 +164,10 @@ async def async_give_way(
     if not ours:
         yield written
         return
-    await _async_change(hass, entry_id, store, [filled._replace(spread=False) for filled in ours])
+    flat_meanwhile = [filled._replace(spread=False, giving_way=filled.spread) for filled in ours]
+    await _async_change(hass, entry_id, store, flat_meanwhile)
+    # As long as the store does not know that they are flat, nothing was written.
+    await store.async_save()
     try:
         yield written
     finally:
@@ -192,19 +196,20 @@ class _Keeper:
     @callback
     def is_waiting(self) -> bool:
         """Whether there is something to go through with, or an hour is over."""
-        return self._is_next_hour() or any(not filled.settled for filled in self._store.memory.filled)
+        filled = self._store.memory.filled
+        return self._is_next_hour() or any(not one.settled or one.giving_way for one in filled)
 
     async def async_apply(self) -> None:
         """Spread the gaps that are over, and go through with what was chosen before."""
         store = self._store
-        chosen: list[Filled] = []
+        chosen = await _async_resumed(self._hass, self._entry_id, store)
         if self._begin is not None and self._is_next_hour():
             now = self._looked = dt_util.utcnow()
             since = dict.fromkeys(totals(store.memory), now - _LOOKED_BACK - _LONGEST)
             found = await async_find(self._hass, self._entry_id, store.memory, since | self._newest)
             self._newest |= found.newest
             earliest = max(self._begin, now - _LOOKED_BACK).timestamp()
-            chosen = [filled._replace(spread=True) for filled in found.gaps if filled.gap.end > earliest]
+            chosen += [filled._replace(spread=True) for filled in found.gaps if filled.gap.end > earliest]
         await _async_change(self._hass, self._entry_id, store, chosen)
 
     def _is_next_hour(self) -> bool:
@@ -263,6 +268,30 @@ def _is_of_two_meters(memory: Memory, slot: str, gap: Gap) -> bool:
     waiting = [joint.at for joint in memory.joints if joint.slot == slot]
     taken_out = [kept.at for kept in memory.replacements if kept.slot == slot]
     return any(gap.before <= at.timestamp() < gap.after + HOUR for at in (*waiting, *taken_out))
+
+
+async def _async_resumed(hass: HomeAssistant, entry_id: str, store: MeterStore) -> list[Filled]:
+    """Return the gaps that still give way to somebody who was stopped, as they were before. Call it with the lock.
+
+    Those whose real hours he has written are forgotten.
+    """
+    memory = store.memory
+    resumed: list[Filled] = []
+    for filled in [one for one in memory.filled if one.giving_way]:
+        if (entity := total_of(hass, entry_id, filled.slot)) is None:
+            # It is disabled, and may come back.
+            continue
+        job = get_instance(hass).async_add_executor_job
+        plan = await job(_plan_written, hass, entity.entity_id, filled.gap) if filled.settled else None
+        if plan is None:
+            resumed.append(filled._replace(spread=True, giving_way=False))
+            continue
+        if plan.rows:
+            async_import_statistics(hass, plan.metadata, [data_of(row) for row in plan.rows])
+            await async_until_written(hass)
+        memory.filled.remove(filled)
+        store.async_save_soon()
+    return resumed
 
 
 async def _async_change(hass: HomeAssistant, entry_id: str, store: MeterStore, chosen: Iterable[Filled]) -> None:
@@ -358,3 +387,12 @@ def _plan_rest(hass: HomeAssistant, entity_id: str, gap: Gap, written: Collectio
         return None
     hours = read_rows(hass, metadata, dt_util.utc_from_timestamp(gap.before), "hour")
     return _Plan(metadata, carried_on(hours, gap, written))
+
+
+def _plan_written(hass: HomeAssistant, entity_id: str, gap: Gap) -> _Plan | None:
+    """Return what is to be written after hours of a flat gap were; None: none was. Reads the database."""
+    if (metadata := read_metadata(hass, entity_id)) is None:
+        return None
+    hours = read_rows(hass, metadata, dt_util.utc_from_timestamp(gap.before), "hour")
+    written = used(hours, gap)
+    return None if written is None else _Plan(metadata, carried_on(hours, gap, written))

@@ -133,6 +133,21 @@ def carried_on(hours: Sequence[Row], gap: Gap, known: Collection[float]) -> list
     return written
 
 
+def used(hours: Sequence[Row], gap: Gap) -> frozenset[float] | None:
+    """Return when the hours of a gap begin in which something was used by its rows; None: they are flat.
+
+    Who has written them may have changed the row before the gap, too: then those that are still flat are below it.
+
+    Args:
+        hours: rows of the hours, in their order.
+        gap: whose rows were flat.
+    """
+    rows = [row for row in hours if gap.before <= row.start < gap.after]
+    if all(abs(row.sum - rows[0].sum) < _LEAST for row in rows):
+        return None
+    return frozenset(row.start for before, row in pairwise(rows) if row.sum - before.sum >= _LEAST)
+
+
 def _hour_of(row: Row) -> float:
     return row.start // HOUR * HOUR
 

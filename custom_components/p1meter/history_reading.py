@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from homeassistant.components.recorder.entity_options import is_entity_recorded
 from homeassistant.exceptions import HomeAssistantError
@@ -11,7 +11,7 @@ from homeassistant.util import dt as dt_util
 
 from .archive import collect, open_history, readings_of
 from .memory import slot_id
-from .merging import one_after_the_other, sum_of
+from .merging import of_one_meter, one_after_the_other, sum_of
 from .meter import REGISTERS
 from .meter.electricity import TOTALS
 from .meter.history import rows as history_rows
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # Progress is told in steps of so much.
 _STEP: Final = 0.01
 
-type WhyNot = Literal["no_sensor", "disabled", "not_recorded", "unit"]
+type WhyNot = Literal["no_sensor", "another_meter", "disabled", "not_recorded", "unit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,9 @@ class LeftOut:
 
     Attributes:
         key: the register as the file has it: `1:gas`, `export_tariff_1`.
-        why: `no_sensor` (this meter has none for it), `disabled` (it has, but it is disabled), `not_recorded` (the
-            recorder was told to leave it out) or `unit` (the recorder counts it in something else).
+        why: `no_sensor` (this meter has none for it), `another_meter` (it is of another meter than what is imported,
+            at the same time), `disabled` (it has a sensor, but it is disabled), `not_recorded` (the recorder was told
+            to leave it out) or `unit` (the recorder counts it in something else).
     """
 
     key: str
@@ -146,33 +147,45 @@ class _Meters:
         return self._ids.get(key, set())
 
 
+class _Source(NamedTuple):
+    """What files say of a sensor under one key.
+
+    Attributes:
+        series: all of it.
+        is_proven: whether the equipment id says that it is of our meter.
+    """
+
+    series: Series
+    is_proven: bool
+
+    @property
+    def has_channel(self) -> bool:
+        """Whether the file tells where on the M-Bus the meter was."""
+        return ":" in self.series.key
+
+
 async def _found(hass: HomeAssistant, meter: MeterCoordinator, history: History, meters: _Meters) -> Found:
     """Find the sensors of what was read."""
     entry_id = meter.config_entry.entry_id
     found: dict[str, Series] = {}
     left_out: list[LeftOut] = []
-    by_slot: dict[str, list[Series]] = {}
+    by_slot: dict[str, list[_Source]] = {}
     for key, series in history.series.items():
-        slot = _slot_of(meter, key, meters)
+        by_id = _roles_by_id(meter, key, meters)
+        slot = _slot_of(meter, key, by_id)
         if slot is None:
             left_out.append(LeftOut(key, "no_sensor"))
         else:
-            by_slot.setdefault(slot, []).append(series)
+            by_slot.setdefault(slot, []).append(_Source(series, bool(by_id)))
     for total, parts in TOTALS.items():
         slots = [slot for part in parts if (slot := slot_id(ELECTRICITY, part)) in by_slot]
         total_slot = slot_id(ELECTRICITY, total)
         if total_slot not in by_slot and len(slots) > 1 and sensor_of(hass, entry_id, total_slot) is not None:
-            by_slot[total_slot] = [sum_of(total, [by_slot[slot][0] for slot in slots])]
-    for slot, all_series in by_slot.items():
-        series, *others = sorted(all_series, key=lambda one: one.rows[0].start)
-        for other in others:
-            joined = one_after_the_other(series, other)
-            if joined is None:
-                # The one that goes on is ours.
-                ended, series = sorted((series, other), key=lambda one: one.rows[-1].start)
-                left_out.append(LeftOut(ended.key, "no_sensor"))
-            else:
-                series = joined
+            tariffs = [by_slot[slot][0].series for slot in slots]
+            by_slot[total_slot] = [_Source(sum_of(total, tariffs), is_proven=False)]
+    for slot, sources in by_slot.items():
+        series, others = _together(sources)
+        left_out += [LeftOut(other.key, "another_meter") for other in others]
         why = await async_why_not(hass, entry_id, slot, series)
         if why is None:
             found[slot] = series
@@ -181,14 +194,52 @@ async def _found(hass: HomeAssistant, meter: MeterCoordinator, history: History,
     return Found(found, left_out, history.problems)
 
 
-def _slot_of(meter: MeterCoordinator, key: str, meters: _Meters) -> str | None:
+def _together(sources: Sequence[_Source]) -> tuple[Series, list[Series]]:
+    """Return the history of one sensor, and what is of other meters."""
+    proven = [one for one in sources if one.is_proven]
+    kept: list[_Source] = []
+    left_out: list[Series] = []
+    for one in sources:
+        if one.has_channel and not one.is_proven and any(_joined(one, ours) is None for ours in proven):
+            left_out.append(one.series)
+        else:
+            kept.append(one)
+    # Programs that do not tell the channel know of one meter only: if a file tells of one as well, it may be the same.
+    may_be_one = sum(one.has_channel for one in kept) == 1
+    kept.sort(key=lambda one: (not one.has_channel, one.series.rows[0].start))
+    whole, *others = kept
+    for other in others:
+        joined = _joined(whole, other, may_be_one=may_be_one)
+        if joined is None:
+            # The one that goes on is ours, if none says who it is.
+            ended, whole = sorted((whole, other), key=lambda one: (one.is_proven, one.series.rows[-1].start))
+            left_out.append(ended.series)
+        else:
+            whole = _Source(joined, whole.is_proven or other.is_proven)
+    return whole.series, left_out
+
+
+def _joined(one: _Source, other: _Source, *, may_be_one: bool = False) -> Series | None:
+    """Return the history of two meters one after the other, or of one if that may be; None: they were there at once."""
+    earlier, later = sorted((one.series, other.series), key=lambda series: series.rows[0].start)
+    joined = one_after_the_other(earlier, later)
+    return of_one_meter(earlier, later) if joined is None and may_be_one else joined
+
+
+def _roles_by_id(meter: MeterCoordinator, key: str, meters: _Meters) -> list[str]:
+    """Return the roles of our meters whose equipment id a file says a register is of."""
+    kind = REGISTERS[key.rpartition(":")[2]].device
+    ids = meters.ids(key)
+    return [role for role, known in meter.memory.ids.items() if is_of(kind, role) and known in ids]
+
+
+def _slot_of(meter: MeterCoordinator, key: str, by_id: Sequence[str]) -> str | None:
     """Return the slot of a register of a file; None: this meter has no such device, or several."""
     channel, _, register = key.rpartition(":")
     kind = REGISTERS[register].device
     if kind == ELECTRICITY:
         return slot_id(ELECTRICITY, register)
     roles = [role for role in meter.memory.ids if is_of(kind, role)]
-    by_id = [role for role in roles if meter.memory.ids[role] in meters.ids(key)]
     by_channel = [
         slot.role
         for slot_name, reading in meter.readings.items()

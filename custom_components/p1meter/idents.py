@@ -95,7 +95,12 @@ def describe(ident: str) -> MeterIdent:
     if (parts := _PARTS.match(ident)) is None:
         return MeterIdent(None, None)
     code, rest = parts.groups()
-    text = _MARKUP.sub(" ", _VERSION.sub("", rest.strip())).strip()
+    text = plain(_VERSION.sub("", rest.strip()))
     if not text or _SERIAL_NUMBER.search(text) or _NO_MODEL.fullmatch(text):
         return MeterIdent(_MANUFACTURERS.get(code.upper()), None)
     return MeterIdent(_MANUFACTURERS.get(code.upper()), text)
+
+
+def plain(text: str) -> str:
+    """Return what a meter says of itself without what a dialog would take for more than text."""
+    return _MARKUP.sub(" ", text).strip()

@@ -6,9 +6,9 @@ recorder has summed up its five minutes, however often Home Assistant is restart
 in the store: a person may have it counted again.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 import logging
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from homeassistant.components.sensor import ATTR_STATE_CLASS, SensorStateClass
 from homeassistant.core import HomeAssistant, callback
@@ -16,7 +16,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
-from .joint import PERIOD, Correction, Recorded, Row, corrections, growth, span_from
+from .joint import HOUR, PERIOD, Correction, Recorded, Row, corrections, growth, span_from
 from .memory import Replacement, Taken
 from .recorded import (
     async_after_each_run,
@@ -33,6 +33,7 @@ from .recorded import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from homeassistant.components.recorder.models import StatisticMetaData
     from homeassistant.config_entries import ConfigEntry
 
     from .joint import Span
@@ -45,8 +46,10 @@ _LOGGER = logging.getLogger(__name__)
 _GIVEN_UP_AFTER: Final = timedelta(days=10)
 # An entity that has no statistics by then is not recorded.
 _SUMMED_UP_AFTER: Final = timedelta(minutes=10)
-# The last row before a joint is as old as the pause before it: Home Assistant may have been switched off.
-_LONGEST_PAUSE: Final = timedelta(days=30)
+# The last row before a joint is as old as the pause before it: Home Assistant may have been switched off. It is looked
+# for here first.
+_USUAL_PAUSE: Final = timedelta(days=30)
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @callback
@@ -240,12 +243,23 @@ def _rows(hass: HomeAssistant, entity_id: str, taken: Taken) -> _Rows | None:
     metadata = read_metadata(hass, entity_id)
     if metadata is None:
         return None
-    since = dt_util.utc_from_timestamp(taken.start) - _LONGEST_PAUSE
-    grown = growth(read_rows(hass, metadata, since, "5minute"), read_rows(hass, metadata, since, "hour"), taken.start)
+    since = dt_util.utc_from_timestamp(taken.start)
+    periods, hours = _rows_around(hass, metadata, since, "5minute"), _rows_around(hass, metadata, since, "hour")
+    grown = growth(periods, hours, taken.start)
     if grown is None:
         return None
     booked = in_unit_of(metadata, taken.booked, taken.unit)
     return _Rows(entity_id, booked, metadata["unit_of_measurement"], grown)
+
+
+def _rows_around(
+    hass: HomeAssistant, metadata: StatisticMetaData, since: datetime, period: Literal["5minute", "hour"]
+) -> list[Row]:
+    """Return the rows from the last one before a moment on, or from an earlier one. Reads the database."""
+    rows = read_rows(hass, metadata, since - _USUAL_PAUSE, period)
+    if rows and rows[0].start + (PERIOD if period == "5minute" else HOUR) <= since.timestamp():
+        return rows
+    return read_rows(hass, metadata, _BEGINNING, period)
 
 
 async def _async_begun(hass: HomeAssistant, taken: Taken) -> Taken:
@@ -292,6 +306,6 @@ def _history(hass: HomeAssistant, entity_id: str, since: datetime) -> _History |
     return _History(
         entity_id,
         metadata["unit_of_measurement"],
-        read_rows(hass, metadata, since - _LONGEST_PAUSE, "5minute"),
+        _rows_around(hass, metadata, since, "5minute"),
         read_states(hass, metadata, begin),
     )

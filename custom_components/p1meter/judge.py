@@ -252,9 +252,13 @@ class Judge:
         value = reading.value
         if not isinstance(value, Decimal):
             return reading
-        if reading.at is not None:
-            now = Heard(now.wall, reading.at)
-        before = self._memory.heard.get(name)
+        at, before = reading.at, self._memory.heard.get(name)
+        register = REGISTERS.get(reading.key)
+        if register is not None and register.derived:
+            # What a month was closed with grows by all of a month at once, and stays then.
+            at = before = None
+        if at is not None:
+            now = Heard(now.wall, at)
         # Either clock may stand still, or may have been set in between.
         elapsed = (
             None
@@ -262,7 +266,7 @@ class Judge:
             else max((now.wall - before.wall).total_seconds(), (now.clock - before.clock).total_seconds(), 0.0)
         )
         jumps = self._totals.jumps(name, value, reading.unit, elapsed)
-        good = self._totals.good(name, value, reading.unit, now.wall, reading.at, elapsed=elapsed)
+        good = self._totals.good(name, value, reading.unit, now.wall, at, elapsed=elapsed)
         if good != value:
             return replace(reading, value=good)
         self._memory.heard[name] = now
@@ -288,14 +292,17 @@ class Judge:
         return shown
 
     def _own_total(self, name: str, reading: Reading, role: str, now: Heard) -> Reading:
-        """Return a total of a person's own, or the last good value in its place; with another meter it begins anew."""
-        memory = self._memory
-        owner = memory.ids.get(role)
-        if memory.owners.get(name, owner) not in {None, owner}:
+        """Return a total of a person's own, or the last good value in its place.
+
+        With another meter it begins anew, and where the person corrects which value it is, or its unit.
+        """
+        memory, register = self._memory, self._own[name]
+        owner, made_of = memory.ids.get(role), (register.notation, register.unit)
+        if memory.owners.get(name, owner) not in {None, owner} or memory.made_of.get(name, made_of) != made_of:
             self._totals.forget(name)
             memory.join(name, now.wall)
-        memory.owners[name] = owner
-        if self._own[name].state_class != "total_increasing":
+        memory.owners[name], memory.made_of[name] = owner, made_of
+        if register.state_class != "total_increasing":
             # It may fall.
             return reading
         # Its meter may not have been read since then: telegrams come without it.

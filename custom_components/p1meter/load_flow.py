@@ -54,6 +54,7 @@ from .load_settings import (
     windows_text,
 )
 from .memory import slot_id
+from .meter.registers import TARIFFS
 from .pins import CONF_PIN, async_pins, chip_and_line, pin_of
 from .roles import ELECTRICITY
 
@@ -543,7 +544,7 @@ class LoadFlow(ConfigSubentryFlow):
         entry: P1MeterConfigEntry = self._get_entry()
         memory = await async_memory(self.hass, entry)
         site = site_config(entry.options, memory.profile)
-        numbers = {n for n in range(1, 5) if slot_id(ELECTRICITY, f"import_tariff_{n}") in memory.slots}
+        numbers = {n for n in TARIFFS if slot_id(ELECTRICITY, f"import_tariff_{n}") in memory.slots}
         tariffs: list[SelectOptionDict] = []
         if len(numbers) > 1 or "tariffs" in self._draft:
             words = await async_get_translations(self.hass, self.hass.config.language, "entity", [DOMAIN])

@@ -38,6 +38,7 @@ class LoadReporter:
         self.shown = view
         """What is told."""
         self._told = now
+        self._seen = view
 
     def look(self, live: LoadView, now: float, *, mark: bool) -> bool:
         """Return whether anything is to be told anew; `shown` is then up to date where it matters.
@@ -47,8 +48,11 @@ class LoadReporter:
             now: the monotonic clock, s.
             mark: whether this is the last look before a five-minute mark: then everything is told.
         """
-        shown = self.shown
-        if mark or _what(live) != _what(shown):
+        shown, seen, self._seen = self.shown, self._seen, live
+        if live.day != shown.day == seen.day and (rest := _with_sums_of(seen, shown)) != shown:
+            # What was used since the last mark of the day that is over belongs to it; the new day is told next.
+            told = rest
+        elif mark or _what(live) != _what(shown):
             told = live
         elif _why(live) != _why(shown) or (live.detail != shown.detail and now - self._told >= _PAUSE):
             told = _with_sums_of(shown, live)
@@ -113,9 +117,9 @@ def _why(view: LoadView) -> tuple[object, ...]:
     return view.reason, view.override, view.override_until, texts, view.detail.keys() & _OF_OTHERS
 
 
-def _with_sums_of(shown: LoadView, live: LoadView) -> LoadView:
-    """Return what is known, with the sums that are told at the marks only."""
-    return replace(live, run_s=shown.run_s, sun_wh=shown.sun_wh, grid_wh=shown.grid_wh)
+def _with_sums_of(counted: LoadView, view: LoadView) -> LoadView:
+    """Return a view with the sums of another, those that are told at the marks only."""
+    return replace(view, run_s=counted.run_s, sun_wh=counted.sun_wh, grid_wh=counted.grid_wh)
 
 
 def _differs(live: float | None, shown: float | None, step: float, share: float) -> bool:

@@ -146,6 +146,7 @@ class Filled(NamedTuple):
         costs: what was booked for it, by id of the registry's entry of what counts the cost; in its own unit.
         spread: whether it is to be spread evenly, otherwise to be as it came.
         settled: whether the rows are written.
+        giving_way: whether it is as it came only while somebody else writes hours, and was spread before.
     """
 
     slot: str
@@ -154,6 +155,7 @@ class Filled(NamedTuple):
     costs: dict[str, float]
     spread: bool = True
     settled: bool = False
+    giving_way: bool = False
 
 
 class Takeover(NamedTuple):
@@ -204,6 +206,8 @@ class Memory:
         heard: when each of them was sent last, by the slot's id.
         owners: the equipment id of the meter that the last value of each total of a person's own is of, by the
             slot's id; None where it has none.
+        made_of: what such a total was last made of, by the slot's id: the notation of its register, and the unit that
+            the person gave. It stays when the register is removed: its sensor may come back, with its statistics.
         joints: those that still have to be taken out of the recorder's statistics.
         captures: the newest capture of each total on the M-Bus, by the slot's id.
         late: what the recorder has booked in a later hour than it was measured in; one for an hour of a total.
@@ -224,6 +228,7 @@ class Memory:
     totals: dict[str, tuple[Decimal, str | None]] = field(default_factory=dict)
     heard: dict[str, Heard] = field(default_factory=dict)
     owners: dict[str, str | None] = field(default_factory=dict)
+    made_of: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     joints: list[Joint] = field(default_factory=list)
     captures: dict[str, Capture] = field(default_factory=dict)
     late: list[LateValue] = field(default_factory=list)
@@ -248,6 +253,7 @@ class Memory:
             totals={key: (Decimal(value), unit) for key, (value, unit) in data["totals"].items()},
             heard={key: Heard(*map(datetime.fromisoformat, at)) for key, at in data.get("heard", {}).items()},
             owners=dict(data.get("owners", {})),
+            made_of={slot: (notation, unit) for slot, (notation, unit) in data.get("made_of", {}).items()},
             joints=[Joint(kept["slot"], datetime.fromisoformat(kept["at"])) for kept in data.get("joints", ())],
             captures={
                 slot: Capture(datetime.fromisoformat(since), datetime.fromisoformat(at))
@@ -328,6 +334,7 @@ class Memory:
             "totals": {key: (str(value), unit) for key, (value, unit) in self.totals.items()},
             "heard": {key: [at.isoformat() for at in heard] for key, heard in self.heard.items()},
             "owners": dict(self.owners),
+            "made_of": dict(self.made_of),
             "joints": [{"slot": joint.slot, "at": joint.at.isoformat()} for joint in self.joints],
             "captures": {
                 slot: (capture.since.isoformat(), capture.at.isoformat()) for slot, capture in self.captures.items()

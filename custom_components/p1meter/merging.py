@@ -16,6 +16,7 @@ from .joint import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
 # What is less comes from sums of floating point numbers.
 _TINY: Final = 1e-6
@@ -340,6 +341,43 @@ def one_after_the_other(earlier: Series, later: Series) -> Series | None:
         return None
     rows += later.rows
     return Series(earlier.key, earlier.unit, rows, [*earlier.stretches, *later.stretches])
+
+
+def of_one_meter(earlier: Series, later: Series) -> Series | None:
+    """Return the history of a meter of which two sources tell at the same time; None: they are of two meters.
+
+    The earlier one counts up to the first hour of the later one, whose first reading has to be between those that the
+    earlier one has before and after it.
+
+    Args:
+        earlier: the one that begins first; it goes on for more than the first hour of the other.
+        later: the other one.
+    """
+    first = later.rows[0]
+    begun = bisect_left(earlier.rows, first.start, key=_start_of)
+    before, following = earlier.rows[:begun], earlier.rows[begun:]
+    after = earlier.rows[bisect_right(earlier.rows, first.start, key=_start_of)]
+    states = [row.state for row in (*before[-1:], first, after) if row.state is not None]
+    if states != sorted(states):
+        return None
+    if earlier.rows[-1].start >= later.rows[-1].start:
+        # It knows all that the other one does.
+        return earlier
+    if before:
+        last = before[-1]
+        if first.state is not None and last.state is not None:
+            first = first._replace(grown=first.state - last.state)
+        elif following[0].start == first.start:
+            first = first._replace(grown=following[0].grown)
+    runs = [stretch for stretch in earlier.stretches if stretch.first < first.start]
+    goes_on = list(later.stretches)
+    if runs and goes_on:
+        goes_on[0] = runs.pop()._replace(last_value=goes_on[0].last_value)
+    return Series(earlier.key, earlier.unit, [*before, first, *later.rows[1:]], [*runs, *goes_on])
+
+
+def _start_of(row: Hour) -> datetime:
+    return row.start
 
 
 class _Line(NamedTuple):

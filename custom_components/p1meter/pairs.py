@@ -247,6 +247,20 @@ def continued(last: Row, rows: Sequence[Row]) -> list[Row]:
     return [row._replace(sum=row.sum + shift) for row in later]
 
 
+def last_over(last: Row, hours: Iterable[Row], periods: Sequence[Row]) -> Row:
+    """Return the hour from which five minutes go on, where those of the other statistic are not kept any more.
+
+    Another meter may have come between its end and the first five minutes that there are; the hours know of it.
+
+    Args:
+        last: the last hour of the statistic that is to go on.
+        hours: those that follow it, in their order.
+        periods: the five minutes that are to go on from it, in their order.
+    """
+    begin = periods[0].start if periods else last.start
+    return max((row for row in hours if row.start + _HOUR <= begin), key=lambda row: row.start, default=last)
+
+
 def _partner(old: Old, ours: Sequence[Ours], now: float) -> Ours | None:
     """Return which of ours shows the same."""
     keys = keys_of(old)

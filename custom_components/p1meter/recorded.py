@@ -197,15 +197,16 @@ def total_of(hass: HomeAssistant, entry_id: str, slot: str) -> er.RegistryEntry 
 
 
 @callback
-def costs_of(hass: HomeAssistant, entity: er.RegistryEntry) -> list[str]:
-    """Return the sensors with which the Energy dashboard counts what the use of an entity costs, or brings in.
+def costs_of(hass: HomeAssistant, *entities: er.RegistryEntry) -> list[str]:
+    """Return the sensors with which the Energy dashboard counts what the use of entities costs, or brings in.
 
     Their unique ids begin with the id of the registry's entry (`EnergyCostSensor.unique_id`).
     """
+    ids = {entity.id for entity in entities}
     return [
         cost.entity_id
         for cost in er.async_get(hass).entities.values()
-        if cost.platform == "energy" and cost.unique_id.startswith(f"{entity.id}_")
+        if cost.platform == "energy" and cost.unique_id.partition("_")[0] in ids
     ]
 
 

@@ -37,6 +37,8 @@ _SIGN_CHANGE: Final = 50.0
 _PERSISTS: Final = 30.0
 # A telegram may come that much too early (s).
 _JITTER: Final = 0.5
+# A clock that is slewed is put back by less; by more, what has added up by it means nothing any more (s).
+_SLEWED: Final = 1.0
 # A difference of twice what counts as noise adds up to a row in so many seconds.
 _PATIENCE: Final = 13.2
 _PATIENCE_OF_PHASES: Final = 120.0
@@ -376,6 +378,8 @@ class Reporter:
             wall: the time, aware.
         """
         now = wall.timestamp()
+        if self._heard is not None and self._heard - now > _SLEWED:
+            self.forget()
         before = now if self._heard is None else min(self._heard, now)
         if now > before:
             self._gaps.append(now - before)
@@ -409,7 +413,7 @@ class Reporter:
         return self._next_due
 
     def forget(self) -> None:
-        """Take nothing as written any more: there was a silence, and all entities show their values again."""
+        """Take nothing as written any more: after a silence, or by another clock, all values are shown again."""
         self._values.clear()
         self._together.clear()
         self._gaps.clear()

@@ -21,6 +21,10 @@ ELECTRICITY = "electricity"
 _STAMPS_NEEDED = 3
 # A meter whose last capture is so much older than that of its neighbour does not capture any more.
 _FROZEN = timedelta(hours=24)
+# What meters leave between two captures at most. Gas: DSMR 2.2 to 4 an hour, DSMR 5 and Belgium less; water and heat
+# meters may do it once a day.
+_LONGEST_GAPS = {"gas": timedelta(hours=1)}
+_LONGEST_GAP = timedelta(days=1)
 # More meters than a port can have: ids that were garbled on the way are not kept for ever.
 _WATCHED_KEPT = 16
 # What stands for a capture stamp where a meter sends none.
@@ -164,7 +168,9 @@ class Roles:
         for role in ours:
             holder = self._watched.get((kind, self.ids[role]))
             if holder is not None and newcomer.stamps >= _STAMPS_NEEDED and _is_still(holder, newcomer):
-                return role if _is_late(holder, newcomer) else None
+                # What it captured may be on its way for long: a whole capture has to be missing.
+                gap = holder.gap or longest_gap(role)
+                return role if newcomer.stamp - holder.stamp > 2 * gap else None
         return next(role for number in count(1) if (role := _numbered(kind, number)) not in ours)
 
 
@@ -174,14 +180,14 @@ def kind_and_number(role: str) -> tuple[str, int]:
     return (kind, int(number)) if kind and number.isdigit() else (role, 1)
 
 
+def longest_gap(role: str) -> timedelta:
+    """Return what a meter of this role leaves between two captures at most, as long as its own rhythm is not known."""
+    return _LONGEST_GAPS.get(kind_and_number(role)[0], _LONGEST_GAP)
+
+
 def _is_still(holder: _Watched, newcomer: _Watched) -> bool:
     """Whether a meter captured nothing for as long as the newcomer has been there."""
     return (holder.moved is None or holder.moved < newcomer.since) and holder.stamp <= newcomer.stamp
-
-
-def _is_late(holder: _Watched, newcomer: _Watched) -> bool:
-    """Whether a meter that captures less often than the newcomer should have done so by now."""
-    return holder.gap is None or newcomer.stamp - holder.stamp > holder.gap
 
 
 def _numbered(kind: str, number: int) -> str:

@@ -300,8 +300,7 @@ async def _async_change_places(
                 _let_be(hass, taken)
         if given_back and RECORDER in hass.config.components:
             registered = er.async_get(hass).entities
-            back = [ours.entity_id for ours in given_back.values() if ours.entity_id in registered]
-            await async_resume(hass, back)
+            async_resume(hass, [ours.entity_id for ours in given_back.values() if ours.entity_id in registered])
     return failed, replaced, given_back
 
 

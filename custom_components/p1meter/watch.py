@@ -233,7 +233,9 @@ class Watch:
         self._stopped = stopped
 
     def _name_of_device(self, role: str) -> str:
-        device = dr.async_get(self._hass).async_get_device(identifiers(self._entry.entry_id, role))
+        entry_id = self._entry.entry_id
+        (identifier,) = identifiers(entry_id, role)
+        device = dr.async_get(self._hass).async_get_device_by_identifier(identifier, entry_id)
         return "" if device is None else device.name_by_user or device.name or ""
 
     def _remember_key(self) -> None:

@@ -8,6 +8,7 @@ from .telegrams import AMSTERDAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import tzinfo
     from pathlib import Path
 
     from p1meter.archive.past import Dated
@@ -31,6 +32,7 @@ def read_past(
     folder: Path,
     data: bytes | str,
     *,
+    zone: tzinfo = AMSTERDAM,
     country: str | None = None,
     columns: Sequence[str] = (),
     channels: Mapping[int, str] | None = None,
@@ -38,6 +40,6 @@ def read_past(
     """Write a file and read it back."""
     path = folder / "past"
     path.write_bytes(data if isinstance(data, bytes) else data.encode("latin-1"))
-    file: HistoryFile = open_history(path, zone=AMSTERDAM, country=country, columns=columns, channels=channels)
+    file: HistoryFile = open_history(path, zone=zone, country=country, columns=columns, channels=channels)
     says = told(file.values())
     return Past(file.kind, says, [(one.line, one.kind, one.detail) for one in file.problems.kept])

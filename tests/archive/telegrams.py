@@ -25,8 +25,8 @@ DOCUMENTED = {
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=AMSTERDAM)
 
 
-def read(raw: bytes, *, zone: ZoneInfo = AMSTERDAM) -> Telegram:
-    reader = Reader(zone=zone)
+def read(raw: bytes, *, zone: ZoneInfo = AMSTERDAM, country: str | None = None) -> Telegram:
+    reader = Reader(zone=zone, country=country)
     (found,) = [*reader.feed(raw), *reader.close()]
     assert isinstance(found, Telegram), found
     return found

@@ -104,8 +104,8 @@ def test_a_meter_without_a_clock_gets_the_time_of_reception_in_its_own_zone() ->
     [
         ("Europe/Amsterdam", datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "(261025023000S)"),  # the first 02:30
         ("Europe/Amsterdam", datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "(261025023000W)"),  # the second one
-        # W means +01:00 to whoever reads the file: where it is not, the letter is left out.
-        ("Europe/Vilnius", datetime(2026, 1, 1, 10, 0, tzinfo=UTC), "(260101120000S)"),
+        # W means +01:00 to whoever reads the file, or +02:00 in the east: there the letter is left out.
+        ("Europe/Vilnius", datetime(2026, 1, 1, 10, 0, tzinfo=UTC), "(260101120000)"),
         ("Europe/Vilnius", datetime(2026, 7, 1, 10, 0, tzinfo=UTC), "(260701130000)"),
     ],
 )
@@ -113,6 +113,14 @@ def test_a_stamp_says_what_time_it_is_whoever_reads_it(zone: str, received: date
     telegram = read(DSMR3, zone=ZoneInfo(zone))
 
     assert sml3_line(telegram, received, Selection(()).allows, codes="none") == stamp
+
+
+def test_of_a_meter_that_means_another_time_by_w_the_letter_is_left_out_in_any_zone() -> None:
+    telegram = read(compose({"1-0:1.8.0": "(1*kWh)"}, "ESO5\\TEST"))
+
+    line = sml3_line(telegram, datetime(2026, 1, 1, 10, 0, tzinfo=UTC), Selection(()).allows, codes="none")
+
+    assert line == "(260101110000)"
 
 
 def test_a_stamp_that_is_no_time_is_not_kept() -> None:

@@ -1,5 +1,6 @@
 """What DSMR-reader and P1 Monitor write becomes readings (formats: see the modules that read them)."""
 
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -13,6 +14,7 @@ from .telegrams import AMSTERDAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
     from pathlib import Path
 
 # --- DSMR-reader: export ----------------------------------------------------------------------------------------------
@@ -207,6 +209,32 @@ def test_readings_in_a_backup_have_the_capture_time_of_the_gas_meter(tmp_path: P
 
     assert "2024-03-25 12:00:00 gas 51.000 m3" in says
     assert "2024-03-25 12:05:00 import_tariff_1 111.000 kWh" in says
+
+
+@pytest.mark.parametrize("zone", [UTC, AMSTERDAM], ids=["UTC", "local"])
+def test_the_hour_that_comes_twice_in_a_backup(tmp_path: Path, zone: tzinfo) -> None:
+    """From 22 h to 4 h UTC a Wh a minute; 02:00 to 03:00 of 26 October 2025 comes with +02 and then with +01."""
+    begin = datetime(2025, 10, 25, 22, 0, 5, tzinfo=UTC)
+    times = [(begin + timedelta(minutes=minute)).astimezone(zone) for minute in range(6 * 60)]
+    rows = "".join(
+        # A server whose offset is in whole hours writes no minutes of it.
+        f"{minute}\t{at:%Y-%m-%d %H:%M:%S}{at.strftime('%z')[:3]}\t{minute / 1000:.3f}\n"
+        for minute, at in enumerate(times)
+    )
+    columns = "COPY public.dsmr_consumption_electricityconsumption (id, read_at, delivered_1) FROM stdin;"
+    path = tmp_path / "past"
+    path.write_text(f"-- PostgreSQL database dump\n{columns}\n{rows}\\.\n")
+
+    hours = collect(open_history(path, zone=AMSTERDAM).values()).series["import_tariff_1"].rows
+
+    assert [(f"{one.start:%H}", str(one.state), str(one.grown)) for one in hours] == [
+        ("22", "0.059", "0.059"),
+        ("23", "0.119", "0.060"),
+        ("00", "0.179", "0.060"),
+        ("01", "0.239", "0.060"),
+        ("02", "0.299", "0.060"),
+        ("03", "0.359", "0.060"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -138,6 +139,70 @@ def test_the_hour_that_comes_twice(tmp_path: Path, letters: tuple[str, str]) -> 
     ]
 
     assert read_past(tmp_path, "".join(lines)).says == [
+        "2026-10-24 23:55:00 import_total 0.000 kWh",
+        "2026-10-25 00:55:00 import_total 2.000 kWh",
+        "2026-10-25 01:01:00 import_total 3.000 kWh",
+        "2026-10-25 01:55:00 import_total 4.000 kWh",
+        "2026-10-25 02:05:00 import_total 5.000 kWh",
+    ]
+
+
+# Winter time is UTC+2 there, and summer time UTC+3.
+EASTERN = {
+    "BG": "Europe/Sofia",
+    "CY": "Asia/Nicosia",
+    "EE": "Europe/Tallinn",
+    "FI": "Europe/Helsinki",
+    "GR": "Europe/Athens",
+    "IL": "Asia/Jerusalem",
+    "LT": "Europe/Vilnius",
+    "LV": "Europe/Riga",
+    "MD": "Europe/Chisinau",
+    "RO": "Europe/Bucharest",
+    "UA": "Europe/Kyiv",
+}
+# A meter that tells its number, and one that sends what Dutch ones did that had no clock.
+WITH_NUMBER = {"0-0:96.1.1": "(4530303331)", "1-0:1.8.0": "(5.000*kWh)"}
+LIKE_DUTCH = {"1-0:1.8.1": "(3.000*kWh)", "1-0:1.8.2": "(2.000*kWh)"}
+
+
+@pytest.mark.parametrize("season", ["winter", "summer"])
+@pytest.mark.parametrize("clock", ["none", "none, like Dutch", "stamp", "date and time"])
+@pytest.mark.parametrize("country", EASTERN)
+def test_what_is_kept_where_winter_is_two_hours_from_utc(tmp_path: Path, country: str, clock: str, season: str) -> None:
+    received = datetime(2026, 1 if season == "winter" else 7, 15, 10, 30, tzinfo=UTC)
+    # What the clock there shows then.
+    day, time = ("260115", "123000") if season == "winter" else ("260715", "133000")
+    objects = {
+        "none": WITH_NUMBER,
+        "none, like Dutch": LIKE_DUTCH,
+        "stamp": {"0-0:1.0.0": f"({day}{time}{'W' if season == 'winter' else 'S'})"} | WITH_NUMBER,
+        "date and time": {"1-0:0.9.1": f"({time})", "1-0:0.9.2": f"({day})"} | WITH_NUMBER,
+    }[clock]
+    zone = ZoneInfo(EASTERN[country])
+    telegram = read(compose(objects, checksum=clock == "stamp"), zone=zone, country=country)
+
+    line = sml3_line(telegram, received, Selection(None).allows, codes="stripped")
+
+    (said,) = [one for one in read_past(tmp_path, line, zone=zone, country=country).says if " import_total " in one]
+    assert said == f"{received:%Y-%m-%d %H:%M:%S} import_total 5.000 kWh"
+
+
+def test_the_hour_that_comes_twice_where_winter_is_two_hours_from_utc(tmp_path: Path) -> None:
+    # 25 October 2026: at 4:00 summer time, 1:00 UTC, the clock goes back to 3:00.
+    zone = ZoneInfo("Europe/Riga")
+    midnight = datetime(2026, 10, 25, tzinfo=UTC)
+    lines = [
+        sml3_line(
+            read(compose({"1-0:1.8.0": f"({number}.000*kWh)"}, checksum=False), zone=zone, country="LV"),
+            midnight + timedelta(minutes=minutes),
+            Selection(None).allows,
+            codes="stripped",
+        )
+        for number, minutes in enumerate((-5, 5, 55, 61, 115, 125))
+    ]
+
+    assert read_past(tmp_path, "\n".join(lines), zone=zone, country="LV").says == [
         "2026-10-24 23:55:00 import_total 0.000 kWh",
         "2026-10-25 00:55:00 import_total 2.000 kWh",
         "2026-10-25 01:01:00 import_total 3.000 kWh",

@@ -85,6 +85,7 @@ async def test_every_dialog_is_dutch(page: Page, tmp_path: Path) -> None:
         await walk.see_wrong_ports(tmp_path)
         await walk.add(str(cable.link))
         await walk.finish()
+        await walk.see_replaced("Iskra AM550", tmp_path)
         await walk.see_options("Iskra AM550")
         await walk.see_load(SWITCHES[0])
     assert len(seen) > 30

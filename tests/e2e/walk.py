@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from tests import foreign
 from tests.background import running
+from tests.compose import nl5
 from tests.simulation.meter import Cable
 from tests.simulation.optical import LINES, Habits, OpticalMeter
 from tests.simulation.telegrams import SYSTEMS
@@ -199,6 +200,18 @@ class Walk:
         await open_reconfigure(self._page, title)
         await self.see("config/step/reconfigure")
         await self.close()
+
+    async def see_replaced(self, title: str, folder: Path) -> None:
+        """What is asked where another meter answers than the one of this title; it is not in its place."""
+        cable = Cable(folder / "other", SYSTEMS["nl5"])
+        cable.plug()
+        async with speaking(cable.write, nl5({"0-0:96.1.1": f"({b'E0047000071239999'.hex()})"})):
+            await open_reconfigure(self._page, title)
+            await choose_port(self._page, str(cable.link), self._words)
+            await self.see("config/step/replaced")
+            await self.go("config/step/replaced", "other")
+            await self._see_abort("config/abort/unique_id_mismatch")
+        cable.unplug()
 
     # --- the cogwheel -------------------------------------------------------------------------------------------------
 

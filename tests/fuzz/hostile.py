@@ -59,7 +59,17 @@ KINDS: Final[Mapping[str, tuple[bytes, bytes]]] = {
     "zeros": (b"", b"\x00"),
     "noise": (b"", bytes((number * 73 + 17) % 251 for number in range(997))),
     "noise read with another parity": (b"", bytes(0x80 | (number * 73 + 17) % 127 for number in range(997))),
-    "blocks of values on lines of their own": (b"", block("ABC5x", "1-0:99.99.9(1)", *["(1)"] * 12_000)),
+    "blocks of values on lines of their own": (
+        b"",
+        b"".join(block(f"ABC5x{number}", "1-0:99.99.9(1)", *["(1)"] * (12_000 - number)) for number in range(20)),
+    ),
+    "blocks of codes that nobody knows": (
+        b"",
+        b"".join(
+            block(f"ABC5x{number}", *(f"1-0:{one % 200}.{one // 200}.{number + 100}(1)" for one in range(3500)))
+            for number in range(20)
+        ),
+    ),
     "telegrams of huge numbers": (
         b"",
         compose(
@@ -91,7 +101,8 @@ def _whole(data: bytes) -> None:
     reader.close()
 
 
-def _in_pieces(data: bytes) -> None:
+def in_pieces(data: bytes) -> None:
+    """Read it as it comes from a line."""
     reader, recogniser = Reader(_KEYS), Recogniser()
     for at in range(0, len(data), _PIECE):
         reader.feed(data[at : at + _PIECE])
@@ -120,7 +131,7 @@ def _from_a_head(data: bytes) -> None:
 
 HOW: Final[Mapping[str, Callable[[bytes], None]]] = {
     "at once": _whole,
-    "in pieces": _in_pieces,
+    "in pieces": in_pieces,
     "byte by byte": _byte_by_byte,
     "from an optical head": _from_a_head,
 }
@@ -132,7 +143,7 @@ def measure() -> list[Row]:
     for kind in KINDS:
         endless = of(kind, ENDLESS)
         tracemalloc.start()
-        _in_pieces(endless)
+        in_pieces(endless)
         _, kept = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         for how, run in HOW.items():

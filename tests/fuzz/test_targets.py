@@ -1,5 +1,7 @@
 """What scripts/fuzz tries for long, briefly: always the same bytes."""
 
+import tracemalloc
+
 from hypothesis import HealthCheck, Phase, given, settings, strategies
 import pytest
 
@@ -46,6 +48,24 @@ def test_what_never_ends_is_not_kept(kind: str) -> None:
         most = max(most, len(finder._buffer) + len(finder._gap))
     # The largest block, the noise that is told, and the piece that was fed last.
     assert most <= 64 * 1024 + 8 * 1024 + 2000
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "telegrams of huge numbers",
+        "blocks of values on lines of their own",
+        "blocks of codes that nobody knows",
+    ],
+)
+def test_what_no_meter_says_is_not_remembered(kind: str) -> None:
+    data = hostile.of(kind, 512 * 1024)
+    tracemalloc.start()
+    hostile.in_pieces(data)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # A thousand codes, and the forms of a few meters.
+    assert kept <= 4 * 1024 * 1024
 
 
 # --- those who judge can be relied on ---------------------------------------------------------------------------------

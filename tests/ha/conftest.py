@@ -16,6 +16,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 # Imported here, before the harness mounts custom components of its own.
+from custom_components.p1meter import coordinator
 from custom_components.p1meter.const import CONF_LINE, CONF_PROFILE, DOMAIN, PROBED
 from custom_components.p1meter.link import LineSettings, LinkState, ProbePlan
 from custom_components.p1meter.meter import OpticalTiming, Reader, Telegram
@@ -54,6 +55,30 @@ def no_ports_of_this_machine() -> Generator[None]:
     """Whatever is plugged into the machine that tests is none of our business."""
     with patch("homeassistant.components.usb.scan_serial_ports", return_value=[]):
         yield
+
+
+class _Reports(logging.Handler):
+    """Keeps what Home Assistant reports about our code; not with `caplog`, which a test may clear."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if f"custom integration '{DOMAIN}'" in text:
+            self.texts.append(text)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_reported_about_us() -> Generator[None]:
+    """Home Assistant warns of what is deprecated, or not allowed: "Detected that custom integration 'p1meter' …"."""
+    reports = _Reports()
+    root = logging.getLogger()
+    root.addHandler(reports)
+    yield
+    root.removeHandler(reports)
+    assert reports.texts == []
 
 
 @pytest.fixture
@@ -189,6 +214,30 @@ def say(hass: HomeAssistant, cable: Cable, entry: MockConfigEntry) -> Say:
             await say_once(said)
 
     return say
+
+
+class FallSilent(Protocol):
+    """Returns when p1meter takes the meter for silent."""
+
+    async def __call__(self) -> None: ...
+
+
+@pytest.fixture
+def fall_silent(hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch) -> FallSilent:
+    """The meter says nothing more; until then it is not silent, however long the recorder takes to sum up."""
+    limit = 600.0
+    monkeypatch.setattr(coordinator, "_LOOK_AGAIN", 0.1)
+    monkeypatch.setattr(coordinator, "silence_limit", lambda _: limit)
+
+    async def fall_silent() -> None:
+        nonlocal limit
+        limit = 0.0
+        meter: MeterCoordinator = entry.runtime_data
+        await until(lambda: not meter.last_update_success)
+        limit = 600.0
+        await hass.async_block_till_done()
+
+    return fall_silent
 
 
 class SetUp(Protocol):

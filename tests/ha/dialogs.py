@@ -90,6 +90,12 @@ async def choose(hass: HomeAssistant, form: ConfigFlowResult, port: object) -> C
     return await heard(hass, result)
 
 
+async def answer(hass: HomeAssistant, menu: ConfigFlowResult, option: str) -> ConfigFlowResult:
+    """Take one of the answers to a question."""
+    assert menu["type"] is FlowResultType.MENU, said(menu)
+    return await hass.config_entries.flow.async_configure(menu["flow_id"], {"next_step_id": option})
+
+
 async def heard(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlowResult:
     """Wait for what comes after listening, as the frontend does."""
     if result["type"] is not FlowResultType.SHOW_PROGRESS:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from homeassistant.components.energy.data import async_get_manager
 from homeassistant.components.recorder.statistics import statistics_during_period
-from homeassistant.components.recorder.tasks import StatisticsTask
+from homeassistant.components.recorder.tasks import PurgeTask, StatisticsTask
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
@@ -60,6 +60,20 @@ class House:
             get_instance(self.hass).queue_task(StatisticsTask(self._summed_up, fire_events=True))
             self._summed_up += FIVE_MINUTES
             await self.settle()
+
+    async def lies_idle(self, days: int, *, purged: bool = True) -> None:
+        """Let days go by in which nothing is heard; each night the recorder takes away what is older than ten days."""
+        await async_wait_recording_done(self.hass)
+        self.clock.tick(days * 86_400)
+        self._summed_up += timedelta(days=days)
+        if purged:
+            await self.purge()
+
+    async def purge(self) -> None:
+        """Let the recorder do what it does at night."""
+        before = self.clock.now - timedelta(days=10)
+        get_instance(self.hass).queue_task(PurgeTask(before, repack=False, apply_filter=False))
+        await async_wait_recording_done(self.hass)
 
     async def settle(self) -> None:
         """Wait until the recorder, and who looks after its statistics, have nothing left to do."""

@@ -16,13 +16,11 @@ H1 = compose(H1_LINES, "KAM5")
 H1_OTHER = compose(H1_LINES, "LGF5E360")
 # A port for district heating: one meter on the M-Bus and nothing else.
 HEAT_ID = "D0001234567890123"
-HEAT = compose(
-    {
-        "1-3:0.2.8": "(50)",
-        "0-0:1.1.0": "(261121125900W)",
-        "0-1:24.1.0": "(012)",
-        "0-1:96.1.0": f"({HEAT_ID.encode().hex()})",
-        "0-1:24.2.1": "(261121120000W)(12.345*GJ)",
-    },
-    "NWA-WARMTELINK",
-)
+HEAT_LINES = {
+    "1-3:0.2.8": "(50)",
+    "0-0:1.1.0": "(261121125900W)",
+    "0-1:24.1.0": "(012)",
+    "0-1:96.1.0": f"({HEAT_ID.encode().hex()})",
+    "0-1:24.2.1": "(261121120000W)(12.345*GJ)",
+}
+HEAT = compose(HEAT_LINES, "NWA-WARMTELINK")

@@ -1,8 +1,12 @@
-"""The blueprints do what they say, on Home Assistant's own loader and triggers and on entities of a real meter."""
+"""The blueprints, and the examples in the documents, do what they say.
+
+On Home Assistant's own loader and triggers, and on entities of a real meter.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,24 +14,26 @@ import freezegun
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.automation.helpers import async_get_blueprints
 from homeassistant.components.blueprint.models import Blueprint, DomainBlueprints
+from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import CoreState, State
 from homeassistant.helpers import entity_registry as er, restore_state
 from homeassistant.helpers.selector import validate_selector
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from homeassistant.util.yaml import parse_yaml
 import pytest
-from pytest_homeassistant_custom_component.common import async_mock_service, mock_restore_cache
+from pytest_homeassistant_custom_component.common import async_capture_events, async_mock_service, mock_restore_cache
 
 from custom_components.p1meter.link import LinkState
 from tests.compose import nl5
 
-from .conftest import Say, SetUp, act, get
+from .conftest import Say, SetUp, act, get, until
 from .test_event import FAILURE, MESSAGE, NEW_FAILURE, ONE_FAILURE, with_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from homeassistant.core import HomeAssistant, ServiceCall
+    from homeassistant.core import Event, HomeAssistant, ServiceCall
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from tests.simulation.meter import Cable
@@ -722,3 +728,93 @@ async def test_an_automation_can_be_switched_off(
     await say(gas("02579.646"))
     await clock.settle()
     assert told == []
+
+
+# --- the automations in the documents ---------------------------------------------------------------------------------
+
+METER = "sensor.iskra_am550_{}"
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def example(page: str, word: str) -> dict[str, Any]:
+    """Return the automation of a page that has a word in it, for the meter of the tests; all it does is fire `ran`."""
+    [block] = [block for block in BLOCK.findall((DOCS / f"{page}.md").read_text("utf-8")) if word in block]
+    automation = parse_yaml(block.replace("p1_meter", "iskra_am550"))
+    assert isinstance(automation, dict)
+    return {**automation, "actions": [{"event": "ran"}]}
+
+
+def says(which: str, *, over: bool) -> bytes:
+    """Return a telegram: a phase that draws 4 or 30 A, a house that draws 1193 W or exports 3000 W."""
+    if which == "current_phase_1":
+        return nl5({"1-0:31.7.0": "(030*A)" if over else "(004*A)"})
+    return nl5(
+        {"1-0:1.7.0": "(00.000*kW)", "1-0:2.7.0": "(03.000*kW)"}
+        if over
+        else {"1-0:1.7.0": "(01.193*kW)", "1-0:2.7.0": "(00.000*kW)"}
+    )
+
+
+@pytest.fixture
+def ran(hass: HomeAssistant) -> list[Event]:
+    """What the automation did."""
+    events: list[Event] = async_capture_events(hass, "ran")
+    return events
+
+
+@pytest.mark.usefixtures("entry")
+@pytest.mark.parametrize("over_before", [False, True], ids=["below_before", "over_before"])
+@pytest.mark.parametrize("silent", [False, True], ids=["speaking", "silent"])
+@pytest.mark.parametrize(
+    "which", [pytest.param("current_phase_1", id="phase"), pytest.param("power", id="washing_machine")]
+)
+async def test_a_threshold_in_an_example(
+    hass: HomeAssistant,
+    set_up: SetUp,
+    say: Say,
+    clock: Clock,
+    ran: list[Event],
+    *,
+    which: str,
+    silent: bool,
+    over_before: bool,
+) -> None:
+    """It fires after a crossing, and after a silence also where it was over before, as limits.md says."""
+    await set_up(says(which, over=over_before))
+    automation = {"alias": "watch", **example("examples", f"sensor.p1_meter_{which}")}
+    assert await async_setup_component(hass, "automation", {"automation": automation})
+    if silent:
+        await clock.tick(60)
+        await until(lambda: get(hass, METER.format(which)).state == STATE_UNAVAILABLE)
+    for _ in range(60):
+        await say(says(which, over=True))
+        await clock.tick(5)
+    assert len(ran) == (silent or not over_before)
+
+
+@pytest.mark.usefixtures("entry")
+@pytest.mark.parametrize("silent", [False, True], ids=["speaking", "silent"])
+@pytest.mark.parametrize(("page", "word"), [("examples", "event.p1_meter_power_failure"), ("actions", "save_telegram")])
+async def test_a_power_failure_in_an_example(
+    hass: HomeAssistant,
+    set_up: SetUp,
+    say: Say,
+    clock: Clock,
+    ran: list[Event],
+    *,
+    page: str,
+    word: str,
+    silent: bool,
+) -> None:
+    """It fires though the meter had no power either, and its entities were unavailable meanwhile."""
+    await set_up()
+    automation = {"alias": "watch", **example(page, word)}
+    assert await async_setup_component(hass, "automation", {"automation": automation})
+    if silent:
+        await clock.tick(60)
+        await until(lambda: get(hass, METER.format("power")).state == STATE_UNAVAILABLE)
+    log = "(1)(0-0:96.7.19)(261121130010W)(0000000400*s)"
+    await say(nl5({"0-0:96.7.21": "(00005)", "0-0:96.7.9": "(00002)", "1-0:99.97.0": log}))
+    await hass.async_block_till_done()
+    assert len(ran) == 1

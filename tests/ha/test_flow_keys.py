@@ -13,13 +13,14 @@ import voluptuous as vol
 
 from custom_components.p1meter.const import CONF_AUTHENTICATION_KEY, CONF_KEY, DOMAIN
 from custom_components.p1meter.meter import Reason
-from tests.compose import nl5
+from tests.compose import ELECTRICITY_ID, nl5
 from tests.foreign import OWNER, USUAL_AUTHENTICATION_KEY
 
 from .dialogs import (
     ENGLISH,
     add,
     anew,
+    answer,
     choose,
     heard,
     is_loaded,
@@ -30,6 +31,7 @@ from .dialogs import (
     start_reconfigure,
     until,
 )
+from .meters import OTHER_ID, OTHER_METER
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
@@ -266,6 +268,22 @@ class TestMovedCable:
             assert result["reason"] == "reconfigure_successful"
             await until(is_read)
         assert entry.data[CONF_KEY] == new.key.hex()
+
+    async def test_a_meter_in_the_place_of_ours_brings_its_own_key(self, hass: HomeAssistant, cable: Cable) -> None:
+        async with speaking(Sealed(cable), nl5()):
+            entry = await add_sealed(hass, cable, OWNER)
+            await hass.async_block_till_done()
+        new = replace(OWNER, key=bytes(range(16)))
+        async with speaking(Sealed(cable, new), OTHER_METER):
+            form = await choose(hass, await start_reconfigure(hass, entry), cable.link)
+            assert form["errors"] == {CONF_KEY: "wrong_key"}
+            asked = await enter(hass, form, answers(new))
+            assert asked["step_id"] == "replaced"
+            is_heard = anew(entry, lambda meter: meter.stranger == OTHER_ID)
+            assert (await answer(hass, asked, "adopt"))["reason"] == "reconfigure_successful"
+            await until(is_heard)
+        assert entry.data[CONF_KEY] == new.key.hex()
+        assert entry.unique_id == ELECTRICITY_ID
 
     async def test_a_dialog_closed_at_the_key_leaves_the_meter_as_it_was(
         self, hass: HomeAssistant, cable: Cable

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.const import CONF_PORT
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
@@ -25,9 +26,10 @@ from custom_components.p1meter.const import (
 from custom_components.p1meter.link import ProbePlan
 from custom_components.p1meter.meter import OpticalTiming
 from tests.background import running
+from tests.compose import nl5
 from tests.simulation.optical import LINES, SIGN_ON, Habits, Mode, OpticalMeter
 
-from .dialogs import ENGLISH, choose, heard, is_loaded, said, start, start_reconfigure
+from .dialogs import ENGLISH, answer, choose, heard, is_loaded, said, speaking, start, start_reconfigure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
     from homeassistant.config_entries import ConfigFlowResult
     from homeassistant.core import HomeAssistant
+
+    from tests.simulation.meter import Cable
 
 pytestmark = pytest.mark.usefixtures("patience", "everything_unloaded")
 
@@ -64,6 +68,15 @@ class SharedLine(OpticalMeter):
         number = self.habits.address = asked[2].decode()
         self.habits.lines = LINES.replace("12345678", f"12345{number}")
         return True
+
+
+class LineOfTwoAlike(SharedLine):
+    """Two of one kind, which tell nothing that is not the same of both."""
+
+    def _is_asked(self, message: bytes) -> bool:
+        is_asked = super()._is_asked(message)
+        self.habits.lines = LINES.replace("0.0.0(12345678)\r\n", "")
+        return is_asked
 
 
 @asynccontextmanager
@@ -190,6 +203,46 @@ async def test_a_head_that_has_moved_is_asked_as_before(hass: HomeAssistant, tmp
         await hass.config_entries.async_unload(entry.entry_id)
 
 
+async def test_a_meter_with_a_port_in_its_place_is_not_asked(hass: HomeAssistant, cable: Cable) -> None:
+    options = {CONF_ADDRESS: "71579625", CONF_HISTORY: True}
+    data = {CONF_PORT: "/dev/nowhere", CONF_LINE: "300 7E1", CONF_PROFILE: "iec", CONF_ASKED: True}
+    entry = MockConfigEntry(domain=DOMAIN, title="Meter", data=data, options=options, unique_id="12345678")
+    entry.add_to_hass(hass)
+    plan = replace(config_flow.PROBE_PLAN, listen=0.3, listen_to_silence=0.4, extension=0.2)
+    with patch.object(config_flow, "PROBE_PLAN", plan):
+        silent = await choose(hass, await start_reconfigure(hass, entry), cable.link)
+        assert said(silent).startswith("Nothing answered")
+        async with speaking(cable.write, nl5()):
+            asked = await ask(hass, silent, str(cable.link))
+            result = await answer(hass, asked, "adopt")
+            await hass.async_block_till_done()
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data == {CONF_PORT: str(cable.link), CONF_LINE: "115200 8N1", CONF_PROFILE: "nl5"}
+    # Else the next dialog would ask it again, and not listen.
+    assert entry.options == {CONF_HISTORY: True}
+
+
+@pytest.mark.parametrize(("chosen", "left"), [(3600, None), (900, 900)])
+async def test_a_meter_in_the_place_of_one_with_a_battery_is_not_spared(
+    hass: HomeAssistant, cable: Cable, chosen: int, left: int | None
+) -> None:
+    """Once an hour was for the battery, unless the person has chosen something else."""
+    options = {CONF_WAKE_UP: True, CONF_INTERVAL: chosen}
+    data = {CONF_PORT: "/dev/nowhere", CONF_LINE: "300 7E1", CONF_PROFILE: "iec", CONF_ASKED: True}
+    entry = MockConfigEntry(domain=DOMAIN, title="Meter", data=data, options=options, unique_id="66153691")
+    entry.add_to_hass(hass)
+    plan = replace(config_flow.PROBE_PLAN, listen=0.3, listen_to_silence=0.4, extension=0.2)
+    with patch.object(config_flow, "PROBE_PLAN", plan):
+        silent = await choose(hass, await start_reconfigure(hass, entry), cable.link)
+        async with speaking(cable.write, nl5()):
+            asked = await ask(hass, silent, str(cable.link))
+            result = await answer(hass, asked, "adopt")
+            await hass.async_block_till_done()
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.options.get(CONF_INTERVAL) == left
+    assert CONF_WAKE_UP not in entry.options
+
+
 async def test_two_meters_share_a_line(hass: HomeAssistant, tmp_path: Path) -> None:
     """Each answers to its own address; while the second is looked for, the first lets go of the port."""
     async with living(tmp_path, Habits(), SharedLine) as meter:
@@ -217,3 +270,24 @@ async def test_two_meters_share_a_line(hass: HomeAssistant, tmp_path: Path) -> N
         for one in (first, second):
             assert is_loaded(one)
             await hass.config_entries.async_unload(one.entry_id)
+
+
+async def test_two_of_a_kind_without_a_number_share_a_line(hass: HomeAssistant, tmp_path: Path) -> None:
+    """Only the address says which of them it is."""
+    async with living(tmp_path, Habits(), LineOfTwoAlike) as meter:
+        silent = await choose(hass, await start(hass), meter.port)
+        found = await ask(hass, silent, meter.port, address="111")
+        first = (await hass.config_entries.flow.async_configure(found["flow_id"], {}))["result"]
+        shared = await choose(hass, await start(hass), meter.port)
+        found = await ask(hass, shared, meter.port, address="222")
+        assert found["step_id"] == "found_asked", said(found)
+        second = (await hass.config_entries.flow.async_configure(found["flow_id"], {}))["result"]
+        await hass.async_block_till_done()
+        # The one that is there already is not added twice, also while it is switched off.
+        await hass.config_entries.async_set_disabled_by(first.entry_id, ConfigEntryDisabler.USER)
+        shared = await choose(hass, await start(hass), meter.port)
+        known = await ask(hass, shared, meter.port, address="111")
+        assert said(known).startswith(f"This meter is set up already, as {first.title}.")
+        await hass.async_block_till_done()
+        assert is_loaded(second)
+        await hass.config_entries.async_unload(second.entry_id)

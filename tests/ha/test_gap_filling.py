@@ -4,9 +4,12 @@ The meter is not read from 14:22 to 19:08; 5.7 kWh and 0.95 m³ are used meanwhi
 at 14:25 and begin at 19:05, so that what is first seen at 19:10 was used in 285 minutes: 0.02 kWh in each.
 """
 
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+import json
 import logging
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from homeassistant.components.recorder.statistics import async_import_statistics, statistics_during_period
 from homeassistant.helpers import entity_registry as er
@@ -14,12 +17,13 @@ from homeassistant.helpers.recorder import get_instance
 import pytest
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
+from custom_components.p1meter import gap_filling, history_import
 from custom_components.p1meter.const import CONF_SPREAD_GAPS
 from custom_components.p1meter.gap_filling import async_choose, async_find, async_give_way, spread_hours, totals
 from custom_components.p1meter.history_import import async_preview, async_write
 from custom_components.p1meter.history_reading import async_read
-from custom_components.p1meter.memory import Joint
-from custom_components.p1meter.recorded import metadata_of
+from custom_components.p1meter.memory import Joint, Memory
+from custom_components.p1meter.recorded import async_until_written, metadata_of
 
 from .houses import COST, GAS, IMPORT, LOW, NEW_GAS_ID, House, pay, stamp
 
@@ -30,8 +34,9 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from custom_components.p1meter.memory import Filled, Memory
+    from custom_components.p1meter.memory import Filled
 
+    from .conftest import FallSilent
 
 pytestmark = pytest.mark.recorder
 
@@ -193,6 +198,29 @@ async def test_home_assistant_stops_while_it_is_written(house: House, *, written
     assert {one.settled for one in memory(house).filled} == {True}
 
 
+async def test_a_silence_of_weeks(house: House, fall_silent: FallSilent) -> None:
+    """The last row is that of the hour to three, eleven days and five hours before: 269 hours without one."""
+    await low(house, "13:10:00", 100.0)
+    await low(house, "14:18:00", 101.3)
+    await house.until(house.at("15:00:15"))
+    await fall_silent()
+    await house.lies_idle(11)
+    await house.until(house.clock.now + timedelta(hours=5, minutes=2))
+    # 269 kWh in the silence, and a little in the hour after it; 20:05 is the end of the first five minutes.
+    await house.says({"1-0:1.8.1": "(000370.300*kWh)", "1-0:1.8.2": "(000000.000*kWh)"})
+    await house.until(house.clock.now + timedelta(hours=1))
+    gap = await find(house)
+    end = house.at("20:05:00") + timedelta(days=11)
+    assert (gap.gap.begin, gap.gap.end) == (house.at("15:00:00").timestamp(), end.timestamp())
+    assert gap.gap.grown == 269.0
+    await choose(house, gap, spread=True)
+    sums = await house.sums(LOW, "hour")
+    assert len(sums) == 2 + 269 + 1
+    # 269 h and 5 min.
+    assert sums[2] == pytest.approx(1.3 + 269 / (269 + 1 / 12))
+    assert sums[-1] == 270.3
+
+
 async def test_a_renamed_entity_in_another_unit(hass: HomeAssistant, house: House) -> None:
     await live_through_a_gap(house)
     await choose(house, await find(house), spread=True)
@@ -319,6 +347,96 @@ async def test_a_file_in_whose_hours_nothing_was_used(hass: HomeAssistant, house
     await async_write(hass, house.entry, found, overwrite=False)
     assert await sums(house) == GATHERED
     assert spread_hours(memory(house), LOW_SLOT) == frozenset()
+
+
+class KilledError(Exception):
+    """From here on nothing is done any more."""
+
+
+async def import_until_killed(house: House, path: Path, *, is_flat: bool) -> None:
+    """Kill Home Assistant during an import and start it again: the store has what was saved by then.
+
+    Args:
+        house: in which a gap is spread.
+        path: of the file.
+        is_flat: whether the hours of the file are written, otherwise not even those of the gap are flat.
+    """
+    store = house.entry.runtime_data.store
+    found = await async_read(house.hass, house.entry, [path])
+    on_disk: list[str] = []
+    save, write = store.async_save, history_import._Keeper.async_write
+    killed = False
+
+    async def saved() -> None:
+        await save()
+        on_disk.append(json.dumps(store.memory.to_json()["filled"]))
+
+    async def written(*args: object) -> None:
+        nonlocal killed
+        await write(*args)  # type: ignore[arg-type]  # they are passed on
+        killed = True
+        raise KilledError
+
+    async def alive(hass: HomeAssistant) -> None:
+        if killed:
+            raise KilledError
+        await async_until_written(hass)
+
+    async def not_even_flat(*_: object) -> None:
+        raise KilledError
+
+    with (
+        patch.object(store, "async_save", saved),
+        patch.object(history_import._Keeper, "async_write", written),
+        patch.object(gap_filling, "async_until_written", alive),
+        nullcontext() if is_flat else patch.object(gap_filling, "_async_write", not_even_flat),
+        pytest.raises(KilledError),
+    ):
+        await async_write(house.hass, house.entry, found, overwrite=False)
+    known = memory(house)
+    known.filled = Memory.from_json(known.to_json() | {"filled": json.loads(on_disk[-1])}).filled
+    await house.off()
+    await house.on()
+
+
+async def test_killed_while_hours_of_another_time_are_imported(house: House, tmp_path: Path) -> None:
+    await live_through_a_gap(house)
+    await choose(house, await find(house), spread=True)
+    await import_until_killed(
+        house, file(house, tmp_path, {"10:00": 97.0, "11:00": 98.0, "12:00": 99.75}), is_flat=True
+    )
+    # 2.75 kWh before noon, and 0.25 kWh more in the first hour of the recorder.
+    expected = {9: 0.0, 10: 1.0, 11: 2.75} | {hour: round(total + 3.0, 4) for hour, total in SPREAD.items()}
+    assert await sums(house, first=97.0) == expected
+    assert [(one.spread, one.settled, one.giving_way) for one in memory(house).filled] == [(True, True, False)]
+
+
+async def test_killed_while_the_real_hours_are_imported(house: House, tmp_path: Path) -> None:
+    """The file tells of two hours of the gap: nothing is used in those of which nobody knows."""
+    await live_through_a_gap(house)
+    await choose(house, await find(house), spread=True)
+    await import_until_killed(house, file(house, tmp_path, {"15:00": 101.5, "16:00": 104.0}), is_flat=True)
+    assert await sums(house) == {12: 0.5, 13: 0.8, 14: 1.5, 15: 4.0, 16: 4.0, 17: 4.0, 18: 4.0, 19: 8.0}
+    assert memory(house).filled == []
+
+
+async def test_killed_before_anything_is_imported(house: House, tmp_path: Path) -> None:
+    await live_through_a_gap(house)
+    await choose(house, await find(house), spread=True)
+    await import_until_killed(house, file(house, tmp_path, {"15:00": 101.5, "16:00": 104.0}), is_flat=False)
+    assert await sums(house) == SPREAD
+    assert [(one.spread, one.settled, one.giving_way) for one in memory(house).filled] == [(True, True, False)]
+
+
+async def test_what_is_chosen_while_hours_are_imported_stays(house: House) -> None:
+    """The dialog was opened when the gap gave way; what was chosen in it is done after the import."""
+    await live_through_a_gap(house)
+    await choose(house, await find(house), spread=True)
+    (filled,) = memory(house).filled
+    await choose(house, filled._replace(giving_way=True), spread=False)
+    await house.off()
+    await house.on()
+    assert await sums(house) == GATHERED
 
 
 async def test_hours_around_a_gap_that_are_overwritten(hass: HomeAssistant, house: House, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ where it is not the day of the test. A file is lines of smartmeter 3.0 that say 
 """
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import gzip
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from .conftest import Say, SetUp, WallClock
+    from .conftest import FallSilent, Say, SetUp, WallClock
 
 pytestmark = pytest.mark.recorder
 
@@ -178,6 +178,25 @@ async def test_hours_in_a_gap_of_the_recorder(house: HouseWithFiles) -> None:
         ("17:00", 103.75, 4.25),
         ("18:00", 104.5, 5.0),
     ]
+
+
+async def test_hours_of_a_silence_of_weeks(house: HouseWithFiles, fall_silent: FallSilent) -> None:
+    """The recorder has no row of five minutes from before it any more."""
+    await house.uses({"12:03": 100.0, "13:03": 101.0, "14:03": 102.0})
+    await house.until(house.at("15:02"))
+    await fall_silent()
+    await house.lies_idle(11)
+    await house.until(house.clock.now + timedelta(hours=3))
+    await house.says({"1-0:1.8.1": "(000106.000*kWh)"})
+    await house.until(house.clock.now + timedelta(hours=1))
+    assert [total for _, _, total in await house.table()] == [0.0, 1.0, 2.0, 6.0]
+    # 1 and 1.5 kWh in two of its first hours, 1 kWh in the last one.
+    path = house.file({"16:00": 103.0, "17:00": 104.5, "2026-02-18 18:00": 105.5})
+    preview = await house.preview(path)
+    assert (preview.summary.new, preview.summary.misfits) == (3, 0)
+    assert (await house.bring(path)).added == 3
+    assert [total for _, _, total in await house.table()] == [0.0, 1.0, 2.0, 3.0, 4.5, 5.5, 6.0]
+    assert (await house.sums(LOW))[-1] == 6.0
 
 
 async def test_what_does_not_fit_into_a_gap_is_left_out(house: HouseWithFiles) -> None:
@@ -495,7 +514,85 @@ async def test_two_gas_meters_at_the_same_time_are_not_one(house: HouseWithFiles
     )
     found = await house.read(path)
     assert list(found.series) == ["gas_gas"]
-    assert [one.why for one in found.left_out] == ["no_sensor"]
+    assert [one.why for one in found.left_out] == ["another_meter"]
+
+
+async def test_of_two_gas_meters_at_the_same_time_the_one_with_our_number_counts(house: HouseWithFiles) -> None:
+    """The other one goes on for an hour longer, and came before ours, too."""
+    await house.gas("12:03:00", "12:00:00", 7.5)
+    path = house.folder / "RAWFeb2026"
+    other = {"0-2:24.1.0": "(003)", "0-2:96.1.0": f"({b'G0000000000000001'.hex()})"}
+    path.write_bytes(
+        b"\r\n".join(
+            nl5(
+                {"0-0:1.0.0": f"({now})", "0-1:24.2.1": f"({now})({ours})" if ours else None}
+                | ({} if ours else {"0-1:24.1.0": None, "0-1:96.1.0": None})
+                | other
+                | {"0-2:24.2.1": f"({now})({foreign})"}
+            )
+            for now, ours, foreign in (
+                (stamp(moment("07:00")), None, "00100.000*m3"),
+                (stamp(moment("09:00")), "00005.000*m3", "00101.000*m3"),
+                (stamp(moment("10:00")), "00006.500*m3", "00102.000*m3"),
+                (stamp(moment("11:00")), None, "00103.000*m3"),
+            )
+        )
+    )
+    found = await house.read(path)
+    assert [(one.key, one.why) for one in found.left_out] == [("2:gas", "another_meter")]
+    await async_write(house.hass, house.entry, found, overwrite=False)
+    assert await house.table(GAS) == [("09:00", 5.0, 0.0), ("10:00", 6.5, 1.5)]
+
+
+def backup_of_gas(house: HouseWithFiles, readings: Mapping[str, float]) -> Path:
+    """Write a backup of DSMR-reader, which does not tell the channel of its gas meter."""
+    path = house.folder / "dump.sql"
+    rows = "".join(f"1\t{moment(at):%Y-%m-%d %H:%M:%S}+00\t{value:.3f}\n" for at, value in readings.items())
+    table = "COPY public.dsmr_consumption_gasconsumption (id, read_at, delivered) FROM stdin;"
+    path.write_text(f"-- PostgreSQL database dump\n{table}\n{rows}\\.\n", "ascii")
+    return path
+
+
+def journal_of_gas(house: HouseWithFiles, readings: Mapping[str, float]) -> Path:
+    """Write lines of the journal, with the gas meter on channel 1."""
+    path = house.folder / "SML3Feb2026"
+    path.write_text(
+        "".join(
+            f"00100;({stamp(moment(at))});012410;(003);012421;({stamp(moment(at))})({value:09.3f}*m3)\n"
+            for at, value in readings.items()
+        ),
+        "ascii",
+    )
+    return path
+
+
+async def test_a_backup_and_a_journal_of_the_same_gas_meter(house: HouseWithFiles) -> None:
+    """DSMR-reader was read until 11 h, the journal begins at 9 h."""
+    await house.gas("12:03:00", "12:00:00", 7.5)
+    backup = backup_of_gas(house, {f"{hour:02}:00": 5 + hour / 10 for hour in range(6, 12)})
+    journal = journal_of_gas(house, {f"{hour:02}:00": 5 + hour / 10 for hour in range(9, 13)})
+    found = await house.read(backup, journal)
+    assert found.left_out == []
+    assert len(found.series["gas_gas"].stretches) == 1
+    await async_write(house.hass, house.entry, found, overwrite=False)
+    assert await house.table(GAS) == [
+        ("06:00", 5.6, 0.0),
+        ("07:00", 5.7, 0.1),
+        ("08:00", 5.8, 0.2),
+        ("09:00", 5.9, 0.3),
+        ("10:00", 6.0, 0.4),
+        ("11:00", 6.1, 0.5),
+    ]
+
+
+@pytest.mark.parametrize("start", [2.0, 900.0], ids=["below", "above"])
+async def test_a_backup_and_a_journal_of_two_gas_meters(house: HouseWithFiles, start: float) -> None:
+    await house.gas("12:03:00", "12:00:00", 7.5)
+    backup = backup_of_gas(house, {f"{hour:02}:00": start + hour / 10 for hour in range(6, 12)})
+    journal = journal_of_gas(house, {"09:00": 5.9, "10:00": 6.0, "12:00": 6.2})
+    found = await house.read(backup, journal)
+    assert [(one.key, one.why) for one in found.left_out] == [("gas", "another_meter")]
+    assert [str(row.state) for row in found.series["gas_gas"].rows] == ["5.900", "6.000", "6.200"]
 
 
 async def test_tariffs_alone_give_the_total_its_history(house: HouseWithFiles) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.p1meter.const import DOMAIN
-from custom_components.p1meter.found import async_description, async_title
+from custom_components.p1meter.found import async_comparison, async_title
 from tests.compose import NL5, compose
 
 from .conftest import read, states, until
@@ -85,7 +85,8 @@ async def test_it_is_text_and_nothing_else(
     # The next one of its kind is called after the end of its number.
     MockConfigEntry(domain=DOMAIN, title=title).add_to_hass(hass)
     names += [title, await async_title(hass, read(telegram))]
-    names += (await async_description(hass, read(telegram))).values()
+    # All that it says of itself, and what of that is remembered.
+    names += (await async_comparison(hass, meter.memory, read(telegram))).values()
     for (domain, _), issue in ir.async_get(hass).issues.items():
         if domain == DOMAIN:
             names += (issue.translation_placeholders or {}).values()

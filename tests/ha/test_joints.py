@@ -300,6 +300,58 @@ async def test_a_total_of_a_persons_own_goes_on_with_a_new_meter(
     ]
 
 
+SOLD: dict[str, Any] = {
+    "id": "1_0_99_2_0",
+    "code": "1-0:99.2.0",
+    "name": "Sold",
+    "kind": "number",
+    "unit": "Wh",
+    "device_class": "energy",
+    "state_class": "total_increasing",
+}
+
+
+async def own_registers(hass: HomeAssistant, house: House, *registers: dict[str, Any]) -> None:
+    """Choose these in the options: the entry is set up anew with them."""
+    hass.config_entries.async_update_entry(house.entry, options={CONF_REGISTERS: list(registers)})
+    await hass.async_block_till_done()
+
+
+@pytest.mark.parametrize(
+    # 0.2 Wh before it, 0.1 of what it counts in after it. A sensor that was removed comes back in its new unit.
+    ("state_class", "change", "used", "removed"),
+    [
+        ("total_increasing", {"unit": "kWh"}, 100.2, False),
+        ("total_increasing", {"unit": "kWh"}, 0.1002, True),
+        ("total", {"code": "1-0:99.2.0~1"}, 0.3, False),
+    ],
+    ids=["unit", "removed and added again with another unit", "value"],
+)
+async def test_a_total_of_a_persons_own_that_is_corrected_leaves_no_step(
+    hass: HomeAssistant, house: House, state_class: str, change: dict[str, str], used: float, *, removed: bool
+) -> None:
+    register = SOLD | {"state_class": state_class}
+    await own_registers(hass, house, register)
+    await house.pass_time(60)
+    await house.says({"1-0:99.2.0": "(012345.0)(067890.0)"})
+    await house.pass_time(300)
+    await house.says({"1-0:99.2.0": "(012345.2)(067890.2)"})
+    await house.pass_time(300)
+    if removed:
+        await own_registers(hass, house)
+        await house.says({"1-0:99.2.0": "(012345.2)(067890.2)"})
+        await house.pass_time(60)
+    await own_registers(hass, house, register | change)
+    await house.says({"1-0:99.2.0": "(012345.2)(067890.2)"})
+    await house.pass_time(300)
+    await house.says({"1-0:99.2.0": "(012345.3)(067890.3)"})
+    await house.pass_time(900)
+    assert house.pending == []
+    sums = await house.sums(MINE)
+    assert (sums[0], sums[-1]) == (0, used)
+    assert sums == sorted(sums)
+
+
 # --- The list, and what a person takes back ---------------------------------------------------------------------------
 
 

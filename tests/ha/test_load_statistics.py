@@ -62,6 +62,24 @@ async def test_the_turn_of_the_day(hass: HomeAssistant, clock: WallClock, loads:
     assert [round(row["sum"] or 0.0, 3) for row in rows[ENERGY]] == [0.0, 20.0, 150.0, 250.0]
 
 
+async def test_a_day_that_ends_between_two_marks(hass: HomeAssistant, clock: WallClock, loads: FakeManager) -> None:
+    """A car that is to be full at 7:04: what it took since 7:00 is shown under the old day, then the new one begins."""
+    yesterday, today = (replace(RUNS, day=date(2026, 2, day), sun_wh=0.0) for day in (6, 7))
+    loads.show(BOILER, replace(yesterday, grid_wh=100.0))
+    await sum_up(hass, clock)
+    loads.show(BOILER, replace(yesterday, grid_wh=180.0))
+    loads.show(BOILER, replace(today, grid_wh=1.0))
+    loads.show(BOILER, replace(today, grid_wh=20.0))
+    await sum_up(hass, clock)
+    rows = await get_instance(hass).async_add_executor_job(
+        lambda: statistics_during_period(
+            hass, datetime(2026, 2, 7, tzinfo=UTC), None, {ENERGY}, "5minute", {"energy": "Wh"}, {"sum"}
+        )
+    )
+    # 80 Wh more of the old day, and 20 Wh of the new one.
+    assert [round(row["sum"] or 0.0, 3) for row in rows[ENERGY]] == [0.0, 100.0]
+
+
 async def test_the_energy_dashboard_takes_it_as_an_individual_device(
     hass: HomeAssistant, clock: WallClock, loads: FakeManager
 ) -> None:

@@ -188,7 +188,7 @@ def test_every_abort_text_is_used() -> None:
     fix_flow = ENGLISH["issues"][ISSUE_METER_REPLACED]["fix_flow"]
     of_loads = ENGLISH["config_subentries"]["load"]["abort"]
     for reason in (*ENGLISH["config"]["abort"], *ENGLISH["options"]["abort"], *fix_flow["abort"], *of_loads):
-        assert f'"{reason}"' in sources or reason == "unique_id_mismatch"
+        assert f'"{reason}"' in sources
 
 
 def test_what_has_no_icon_of_its_class_has_one_of_ours() -> None:

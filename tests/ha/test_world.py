@@ -237,6 +237,7 @@ async def test_the_device_of_a_meter_that_is_gone_can_be_deleted(
         assert not (await client.remove_device(device.id))["success"]
     gone: dict[str, str | None] = {"0-1:24.1.0": None, "0-1:96.1.0": None, "0-1:24.2.1": None}
     await say(nl5(gone))
+    assert get(hass, GAS).state == STATE_UNKNOWN
     assert not (await client.remove_device(devices["Iskra AM550"].id))["success"]
     assert (await client.remove_device(devices["Gas meter"].id))["success"]
     await hass.async_block_till_done()

@@ -61,7 +61,8 @@ class Server:
 
     async def stop(self) -> None:
         if self._process is not None:
-            self._process.kill()
+            # As a person's system stops it. One that is killed leaves a pty, unlike a port, locked for all but root.
+            self._process.terminate()
             await self._process.wait()
             self._process = None
 

@@ -46,6 +46,8 @@ class House:
         self.deaf: set[str] = set()
         self.cold: dict[str, float] = {}
         self.allowed: dict[str, bool] = {}
+        # What sensors of their own say, W.
+        self.sensed: dict[str, float] = {}
         self.more: dict[str, Any] = {}
         # Whether a tick is told what the outputs are.
         self.is_seen = False
@@ -66,7 +68,8 @@ class House:
         return Sample(self.now, self.wall(), phases=(phase, None, None), loads=self.inputs(), **power | self.more)
 
     def inputs(self) -> dict[str, LoadInput]:
-        return {name: LoadInput(on, allowed=self.allowed.get(name, True)) for name, on in self.on.items()}
+        sensed, allowed = self.sensed, self.allowed
+        return {name: LoadInput(on, sensed.get(name), allowed.get(name, True)) for name, on in self.on.items()}
 
     def step(self) -> list[tuple[str, bool, Reason]]:
         """A telegram; what was commanded."""

@@ -102,11 +102,18 @@ def test_in_a_silence_nothing_is_seen_so_what_was_told_holds() -> None:
     assert (house.view().on, house.view().activity) == (False, Activity.OFF)
 
 
-def test_what_the_sun_no_longer_carries_is_not_told_again() -> None:
+@pytest.mark.parametrize("house_w", [300.0, -900.0])
+@pytest.mark.parametrize("has_sensor", [False, True])
+def test_what_the_sun_no_longer_carries_is_not_told_again(*, has_sensor: bool, house_w: float) -> None:
     house = House(load(), house_w=-3000.0)
     house.deaf.add("boiler")
+    if has_sensor:
+        house.sensed["boiler"] = 0.2
     house.run(4)
-    house.house_w = 300.0
+    # 900 W are less than half of its 2000 W, whatever a sensor says that is never quite at nothing.
+    house.house_w = house_w
+    if has_sensor:
+        house.sensed["boiler"] = 0.3
     assert house.run(40) == []
     assert house.view().activity is Activity.FAULT
 
@@ -120,6 +127,20 @@ def test_a_load_that_stays_on_is_told_to_be_off_whatever_happens() -> None:
     assert [(at, command.on) for at, command in house.commands[1:]] == [(20, OFF), (25, OFF), (50, OFF)]
     assert house.view().activity is Activity.FAULT
     assert house.view().on
+
+
+def test_what_a_person_wants_now_takes_the_place_of_what_would_be_told_again() -> None:
+    house = House(load(), house_w=-3000.0)
+    house.run(20)
+    house.deaf.add("boiler")
+    house.house_w = 300.0
+    assert house.until_switched()[1] == [("boiler", OFF, Reason.SHORT)]
+    # It has not gone off, and would be told so again after 5 s.
+    assert house.run(4) == []
+    house.hand("boiler", ON)
+    assert house.step() == [("boiler", ON, Reason.OVERRIDE_ON)]
+    assert house.run(60) == []
+    assert (house.view().activity, house.view().starts) == (Activity.ACTIVE, 1)
 
 
 def test_a_load_that_was_away_is_told_again_only_what_still_holds() -> None:
@@ -174,6 +195,79 @@ def test_a_load_that_is_back_goes_on_with_its_run(settings: LoadSettings, wanted
     house.run(5)
     house.on["boiler"] = False
     assert house.step() == ([] if wanted is None else [("boiler", ON, wanted)])
+
+
+def test_a_load_that_is_back_needs_room_under_the_fuse_as_any_start_does() -> None:
+    house = House(load(), site=Site(fuse_a=25.0))
+    house.run(4)
+    house.hand("boiler", ON)
+    house.run(20)
+    house.on["boiler"] = None
+    house.run(5)
+    # An oven: 15.4 A, and 8.7 A of the boiler, are more than 24 A. The telegram that it is back with says so first.
+    house.house_w = 3542.0
+    house.on["boiler"] = False
+    assert house.run(60) == []
+    assert house.view().reason is Reason.FUSE_HEADROOM
+    house.house_w = 3500.0
+    assert house.step() == [("boiler", ON, Reason.OVERRIDE_ON)]
+    assert house.view().starts == 1
+    house.run(1)
+    assert house.view().starts == 2
+
+
+def test_a_load_that_is_back_needs_room_in_the_quarter_as_any_start_does() -> None:
+    must = load(min_run_s=36_000.0, deadline=time(22))
+    # 606 Wh may be taken of a quarter that begins at 18:30.
+    house = House(must, site=Site(target_w=2500.0), start=NOON.replace(month=12, hour=18, minute=30))
+    house.until_switched()
+    house.run(20)
+    house.on["boiler"] = None
+    house.house_w = 2300.0
+    house.run(120)
+    house.on["boiler"] = False
+    # With 2300 W of the house, 2000 W and 200 W for more than 10 minutes are more than 750 Wh.
+    assert house.run(60) == []
+    assert house.view().reason is Reason.DEMAND_HEADROOM
+
+
+def test_a_load_at_fault_is_tried_again_only_where_there_is_room() -> None:
+    house = House(load(), site=Site(fuse_a=25.0))
+    house.run(4)
+    house.deaf.add("boiler")
+    house.hand("boiler", ON, hours=None)
+    house.run(60)
+    assert house.view().activity is Activity.FAULT
+    house.deaf.clear()
+    # 15.4 A, and 8.7 A of the boiler, are more than 24 A.
+    house.house_w = 3542.0
+    assert house.run(600) == []
+    house.house_w = 300.0
+    # Tried every five minutes.
+    seconds, commands = house.until_switched()
+    assert commands == [("boiler", ON, Reason.OVERRIDE_ON)]
+    assert seconds <= 300
+    house.run(5)
+    assert house.view().activity is Activity.ACTIVE
+
+
+def test_what_does_not_obey_at_first_is_told_again_whatever_its_own_power_leaves() -> None:
+    # 2300 W of 10.4 A: not twice of them, and it is reckoned with already.
+    house = House(load(power_w=2300.0), house_w=0.0, site=Site(fuse_a=16.0))
+    house.run(4)
+    house.deaf.add("boiler")
+    house.hand("boiler", ON)
+    house.run(40)
+    assert [(at, command.on) for at, command in house.commands] == [(4, ON), (9, ON), (34, ON)]
+
+
+def test_a_load_that_is_safe_on_is_told_again_in_a_silence_whatever_room_there_was() -> None:
+    house = House(load(safe_on=True), house_w=4000.0, site=Site(fuse_a=25.0))
+    house.is_seen = True
+    house.run(5)
+    house.deaf.add("boiler")
+    told = [on for _, on, _ in house.silence(60)]
+    assert told == [ON, ON, ON]
 
 
 def test_a_load_that_comes_late_is_taken_as_it_is() -> None:

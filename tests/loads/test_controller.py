@@ -6,8 +6,9 @@ from math import inf
 
 import pytest
 
-from p1meter.loads import Activity, Mode, Reason, Site
+from p1meter.loads import Activity, LoadSettings, Mode, Reason, Site
 from tests.loads.house import NOON, OFF, ON, House, load
+from tests.loads.plant import Appliance, Plant
 
 
 def test_with_control_off_nothing_is_commanded_and_everything_is_learned() -> None:
@@ -276,6 +277,43 @@ def test_a_load_that_may_not_run_goes_off_whatever_another_does() -> None:
         assert house.on == {"boiler": first.min_on_s > 0, "pump": True}
         house.allowed["pump"] = False
         assert house.step() == [("pump", OFF, Reason.NOT_ALLOWED)]
+
+
+def modulating() -> Plant:
+    """A heat pump of 2000 W that draws 900 W by now, as a sensor of its own says, with all of the sun that it needs."""
+    pump = Appliance(LoadSettings("heat_pump", 2000.0, 1, phases=(1,)), metered=True)
+    plant = Plant([pump, Appliance(LoadSettings("pump", 1000.0, 2, phases=(1,)))], house=-2500.0)
+    plant.run(300)
+    assert plant.controller.view("heat_pump").power_w == 2000.0
+    pump.full_w = 900.0
+    return plant
+
+
+def test_a_load_with_a_sensor_of_its_own_is_judged_by_what_it_draws_now() -> None:
+    plant = modulating()
+    plant.house = -1000.0
+    assert plant.run(1800) == []
+    view = plant.controller.view("heat_pump")
+    assert (view.on, view.reason, view.detail) == (True, Reason.SUN, {"share": 1.0})
+    # 300 W are a third of it: 900 x 0.65 - 300 = 285 W are lost; 20 Wh x 3600 / 285 W = 253 s.
+    plant.house = -300.0
+    begin = plant.at
+    stop = plant.run_until_switched(600)
+    assert stop is not None
+    assert stop[1:3] == ("heat_pump", False)
+    assert stop.at - begin == pytest.approx(253, abs=2)
+
+
+def test_what_a_load_with_a_sensor_of_its_own_leaves_of_the_sun_is_there_for_the_next_one() -> None:
+    plant = modulating()
+    # 900 W of 2000 W: all of the 1000 W of the other one is sun.
+    plant.house = -2000.0
+    begin = plant.at
+    start = plant.run_until_switched(600)
+    assert start is not None
+    assert start[1:3] == ("pump", True)
+    # 1000 x (1 - 0.65) = 350 W; 20 Wh x 3600 / 350 W = 206 s.
+    assert start.at - begin == pytest.approx(206, abs=2)
 
 
 def test_a_load_is_short_of_sun_since_the_sun_has_gone() -> None:

@@ -304,10 +304,24 @@ def test_sun_that_sells_for_more_than_it_is_worth_is_sold() -> None:
     assert plant.run(3600) == []
 
 
-@pytest.mark.parametrize("price_sell", [0.02, 0.10])
-def test_a_price_from_the_grid_that_is_not_above_the_one_to_it_means_run(price_sell: float) -> None:
-    # Break-even share 0.05: with half of it covered 2000 x (0.50 - 0.05) = 900 W, 5 x 3600 / 900 = 20 s.
-    plant = Plant([Appliance(VALUED)], price_buy=0.02, price_sell=price_sell)
+@pytest.mark.parametrize(
+    ("price_buy", "price_sell"),
+    [
+        (0.02, 0.02),
+        (0.02, 0.10),
+        # Whoever takes from the grid is paid.
+        (-0.05, -0.05),
+        (-0.30, -0.05),
+    ],
+)
+def test_a_price_from_the_grid_that_is_not_above_the_one_to_it_means_run(price_buy: float, price_sell: float) -> None:
+    # Break-even share 0.05, and no start below half of it: 998 W of 2000 W.
+    plant = Plant([Appliance(VALUED)], house=-998.0, price_buy=price_buy, price_sell=price_sell)
+    assert plant.run(3600) == []
+    plant = Plant([Appliance(VALUED)], house=300.0, price_buy=price_buy, price_sell=price_sell)
+    assert plant.run(3600) == []
+    # With half of it covered 2000 x (0.50 - 0.05) = 900 W, 5 x 3600 / 900 = 20 s.
+    plant = Plant([Appliance(VALUED)], price_buy=price_buy, price_sell=price_sell)
     plant.run(30)
     plant.house = -1000.0
     switch = plant.run_until_switched(600)

@@ -454,6 +454,68 @@ def test_its_own_sensor_says_what_it_draws() -> None:
     assert house.learner.draw_w() == 1750
 
 
+@pytest.fixture
+def sensed() -> House:
+    """One whose sensor says, and has said for a while, that a load that is on draws nothing."""
+    house = House(boiler())
+    house.sensor_w = 1.0
+    house.run(60)
+    house.switch(on=True, then=1)
+    house.sensor_w = 3.0
+    house.run(30)
+    assert house.is_idle()
+    return house
+
+
+@pytest.mark.parametrize("sensor_w", [300.0, 500.0, 600.0])
+def test_a_load_that_by_its_sensor_draws_some_of_its_power_is_not_idle_for_ever(sensed: House, sensor_w: float) -> None:
+    # 15 %, 25 % and 30 % of 2000 W: a heat pump at part load. A moment of it may be anything, a minute is not.
+    sensed.sensor_w = sensor_w
+    sensed.run(60)
+    assert sensed.is_idle()
+    sensed.run(1)
+    assert not sensed.is_idle()
+    assert sensed.learner.draw_w() == sensor_w
+    sensed.run(600)
+    assert not sensed.is_idle()
+
+
+def test_a_sensor_that_says_a_moment_of_nothing_begins_its_minute_anew(sensed: House) -> None:
+    sensed.sensor_w = 500.0
+    sensed.run(50)
+    for nothing_w in (299.0, None):
+        # Less than 15 % of 2000 W, and a sensor that is away.
+        sensed.sensor_w = nothing_w
+        sensed.run(1)
+        sensed.sensor_w = 500.0
+        sensed.run(60)
+        assert sensed.is_idle()
+    sensed.run(1)
+    assert not sensed.is_idle()
+
+
+def test_a_minute_of_some_power_is_of_one_time_of_being_idle(sensed: House) -> None:
+    sensed.sensor_w = 500.0
+    sensed.run(50)
+    sensed.sensor_w = 1900.0
+    sensed.run(30)
+    assert not sensed.is_idle()
+    sensed.sensor_w = 3.0
+    sensed.run(1)
+    sensed.sensor_w = 500.0
+    sensed.run(60)
+    assert sensed.is_idle()
+
+
+def test_a_load_that_was_idle_before_a_restart_is_active_once_its_sensor_says_so_for_a_minute(sensed: House) -> None:
+    sensed.learner = Learner(sensed.learner.load, sensed.learner.state)
+    sensed.sensor_w = 500.0
+    sensed.run(60)
+    assert sensed.is_idle()
+    sensed.run(1)
+    assert not sensed.is_idle()
+
+
 def test_a_sensor_that_never_moves_is_believed_after_a_minute(house: House) -> None:
     house.sensor_w = 0.0
     house.run(1)

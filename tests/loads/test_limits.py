@@ -24,6 +24,108 @@ def test_the_fuse_sheds_locks_and_lets_start_again() -> None:
     assert house.until_switched() == (200, [("boiler", ON, Reason.SUN)])
 
 
+@pytest.mark.parametrize("period_s", [1.0, 10.0])
+def test_what_a_person_has_just_switched_on_at_the_wall_is_the_first_to_go_if_it_matters_least(
+    period_s: float,
+) -> None:
+    site = Site(period_s=period_s, stale_s=max(10.0, 3.5 * period_s), fuse_a=25.0)
+    house = House(load(power_w=3000.0, rank=2), load("pump", 1000.0), house_w=2400.0, site=site)
+    house.run(5)
+    house.hand("pump", ON)
+    house.run(60)
+    assert house.on == {"boiler": False, "pump": True}
+    # 3400 W and 3000 W: 27.8 A, with the first telegram that says so.
+    house.on["boiler"] = True
+    assert house.step() == [("boiler", OFF, Reason.FUSE)]
+    # With its two hours it would come back where there is room; a hand that has an end is ended by the fuse.
+    assert (house.view().override, house.view().starts) == (None, 1)
+    assert house.run(120) == []
+    assert house.on == {"boiler": False, "pump": True}
+
+
+def test_what_a_person_has_just_switched_on_at_the_wall_is_no_reason_for_an_alarm() -> None:
+    house = House(load(power_w=3000.0), house_w=3600.0, site=Site(fuse_a=25.0))
+    house.run(60)
+    # 6600 W: 28.7 A.
+    house.on["boiler"] = True
+    assert house.step() == [("boiler", OFF, Reason.FUSE)]
+    assert house.controller.site_view().alarms == frozenset()
+
+
+def test_what_a_person_has_just_switched_off_at_the_wall_is_not_shed_in_anothers_place() -> None:
+    house = House(load(rank=2), load("pump", 1000.0), house_w=300.0, site=Site(fuse_a=25.0))
+    house.run(5)
+    for name in house.on:
+        house.hand(name, ON)
+    house.run(60)
+    assert house.on == {"boiler": True, "pump": True}
+    house.on["boiler"] = False
+    house.house_w = 4900.0
+    # 5900 W without the boiler: 25.7 A.
+    assert house.step() == [("pump", OFF, Reason.FUSE)]
+    assert house.run(60) == []
+    assert house.controller.site_view().alarms == frozenset()
+    assert house.view().override is None
+
+
+@pytest.mark.parametrize("at_the_wall", [False, True])
+def test_where_the_load_that_was_shed_did_not_draw_yet_the_next_one_goes_and_nobody_gives_up(
+    *, at_the_wall: bool
+) -> None:
+    charger = load("charger", 2300.0, 2, latency_s=15.0, ramp_s=10.0)
+    house = House(load(), charger, site=Site(fuse_a=25.0))
+    house.run(5)
+    house.hand("boiler", ON)
+    house.run(60)
+    house.cold["charger"] = 0.0
+    if at_the_wall:
+        house.on["charger"] = True
+    else:
+        house.hand("charger", ON)
+        house.run(3)
+    # An oven and a kettle: with the boiler's 2000 W 27.8 A. The charger begins to draw 15 s after it was switched on.
+    house.house_w = 4400.0
+    assert house.step() == [("charger", OFF, Reason.FUSE)]
+    # Its latency, and two telegrams.
+    assert house.until_switched() == (17, [("boiler", OFF, Reason.FUSE)])
+    house.run(60)
+    assert house.controller.site_view().alarms == frozenset()
+
+
+def test_a_plug_that_says_once_more_that_it_is_on_does_not_end_the_shedding() -> None:
+    house = House(load(), load("pump", 1000.0, 2), site=Site(fuse_a=25.0))
+    house.run(5)
+    for name in house.on:
+        house.hand(name, ON)
+    house.run(60)
+    # 6900 W: 30 A. Without the pump 25.7 A: the boiler has to go as well.
+    house.house_w = 3900.0
+    assert house.step() == [("pump", OFF, Reason.FUSE)]
+    house.run(2)
+    # What is polled is late: it says on, and is off. As it could be a hand, it is told again.
+    house.on["pump"] = True
+    house.cold["pump"] = 0.0
+    assert house.run(2) == [("pump", OFF, Reason.FUSE)]
+    # Latency 2 s, and two telegrams.
+    assert house.until_switched() == (4, [("boiler", OFF, Reason.FUSE)])
+    assert house.view("pump").override is None
+
+
+def test_a_hand_that_the_fuse_could_not_wait_for_is_undone_as_any_other() -> None:
+    house = House(load(), load("pump", 1000.0, 2), house_w=300.0, site=Site(fuse_a=25.0))
+    house.run(5)
+    house.hand("pump", ON)
+    house.run(60)
+    # 2800 W, 1000 W and 2000 W: 25.2 A. The pump matters less.
+    house.house_w = 2800.0
+    house.on["boiler"] = True
+    assert house.step() == [("pump", OFF, Reason.FUSE)]
+    assert house.view().override is True
+    house.on["boiler"] = False
+    assert house.run(10) == []
+    assert house.view().override is None
+
+
 def test_a_lock_outlives_a_restart() -> None:
     house = House(load(), house_w=-2000.0, site=Site(fuse_a=16.0))
     house.run(20)

@@ -186,6 +186,8 @@ class House:
         for switch in switches:
             assert set(switch.detail) >= NUMBERS.get(switch.reason, set()), switch
             self.judge(switch, silent)
+        # Of two words to one load at once, only the last would be obeyed, and the first be counted.
+        assert len({switch.load for switch in switches}) == len(switches), switches
         starts = [switch for switch in switches if switch.on and switch.reason not in HAND | {Reason.STALE}]
         assert len(starts) <= 1
         for switch in starts:

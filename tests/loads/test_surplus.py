@@ -150,6 +150,39 @@ def test_regrets_go_on_when_a_power_is_learned_and_begin_anew_when_a_load_was_sw
     assert seconds_until(weighed, 2000.0, 0b01) == 103  # 10 Wh of 350 W: 102.9 s
 
 
+def test_what_a_load_has_lost_counts_on_when_its_thermostat_closes_again() -> None:
+    def pause(weighed: Regret) -> None:
+        for _ in range(10):
+            weighed.step(0.0, 1.0)
+        weighed.arrange([share(0.0), PUMP], 0b01, 0b01)
+        for _ in range(30):
+            weighed.step(0.0, 1.0)
+
+    # 5 Wh of 1300 W: 13.8 s, of which 10 s were before the pause.
+    weighed = regret(BOILER, PUMP, current=0b01)
+    pause(weighed)
+    weighed.arrange([BOILER, PUMP], 0b01, 0)
+    assert seconds_until(weighed, 0.0, 0) == 4
+    # Nothing of it counts once another load was switched meanwhile, or all begins anew.
+    weighed = regret(BOILER, PUMP, current=0b01)
+    pause(weighed)
+    weighed.arrange([share(0.0), PUMP], 0b11, 0b01)
+    weighed.arrange([BOILER, PUMP], 0b01, 0)
+    assert seconds_until(weighed, 0.0, 0) == 14
+    weighed = regret(BOILER, PUMP, current=0b01)
+    pause(weighed)
+    weighed.reset()
+    weighed.arrange([BOILER, PUMP], 0b01, 0)
+    assert seconds_until(weighed, 0.0, 0) == 14
+    # Nor where it was not idle, but held as it was.
+    weighed = regret(BOILER, PUMP, current=0b01)
+    for _ in range(10):
+        weighed.step(0.0, 1.0)
+    weighed.arrange([BOILER, PUMP], 0b01, 0b01)
+    weighed.arrange([BOILER, PUMP], 0b01, 0)
+    assert seconds_until(weighed, 0.0, 0) == 14
+
+
 def test_what_is_missing_for_a_load_that_would_take_the_sun_from_another() -> None:
     # 1000 W: the pump, second in rank, is on. With the boiler it is worth -300 - 650 W, alone 350 W; the boiler instead
     # of it -300 W: 650 W less than now.

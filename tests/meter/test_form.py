@@ -5,6 +5,7 @@ from decimal import Decimal
 import re
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.meter.twins import TWINS, Twin, telegram
 if TYPE_CHECKING:
     from p1meter.meter import Rejected
 
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 HEAD = ("1-3:0.2.8(50)", "0-0:1.0.0(240701120000S)")
 TARIFFS = ("1-0:1.8.1(000001.000*kWh)", "1-0:1.8.2(000002.000*kWh)")
 TOTAL = "1-0:1.8.0(000004.000*kWh)"
@@ -52,6 +54,12 @@ def read(raw: bytes, country: str | None = None) -> list[Telegram | Rejected]:
 def forget() -> None:
     """Let it be as if nothing had been read before."""
     forms_of.cache_clear()
+
+
+@pytest.fixture
+def no_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every telegram be read from the beginning."""
+    monkeypatch.setattr(form, "_learn", lambda *_: None)
 
 
 @pytest.fixture
@@ -235,6 +243,45 @@ def test_a_telegram_that_comes_in_pieces_is_the_same(raw: bytes) -> None:
         reader = Reader()
         found = [item for piece in (raw[:place], raw[place:] + raw[:place], raw[place:]) for item in reader.feed(piece)]
         assert found == whole
+
+
+# What a meter captures every hour in the night of 25 October 2026, and when, in UTC: 02:00 is there twice.
+NIGHT = (("01", 1, 23), ("02", 2, 0), ("02", 2, 0), ("02", 3, 1), ("02", 3, 1), ("03", 4, 2))
+TWO_LINES = ("0-1:24.3.0(261025{hour}0000)(00)(60)(1)(0-1:24.2.1)(m3)", "(0000{value}.400)")
+ONE_LINE = ("0-1:24.2.1(261025{hour}0000)(0000{value}.400*m3)",)
+
+
+@pytest.mark.parametrize("way", ["no_form", "no_long_way"])
+@pytest.mark.parametrize("lines", [TWO_LINES, ONE_LINE], ids=["DSMR 2.2", "one line"])
+def test_of_the_hour_that_comes_twice_both_captures_count(
+    lines: tuple[str, ...], way: str, request: pytest.FixtureRequest
+) -> None:
+    night = [
+        telegram("TST5", *TARIFFS, GAS[0], *(line.format(hour=hour, value=value) for line in lines), checksum=False)
+        for hour, value, _ in NIGHT
+    ]
+    read(night[0])
+    request.getfixturevalue(way)
+    if way == "no_form":
+        forget()
+    reader = Reader()
+    for raw, (_, _, hour) in zip(night, NIGHT, strict=True):
+        (found,) = reader.feed(raw)
+        assert isinstance(found, Telegram)
+        at = found.readings["1:gas"].at
+        assert at is not None
+        assert at.astimezone(UTC) == datetime(2026, 10, 24 if hour == 23 else 25, hour, tzinfo=UTC)
+        assert found.mbus[1].at == at
+
+
+def test_two_values_of_one_stamp_in_one_telegram_are_not_of_two_hours() -> None:
+    gas = [f"0-1:24.2.1(261025020000)(0000{value}.400*m3)" for value in (1, 2)]
+    reader = Reader()
+    for power in ("00.100", "00.200", "00.200"):
+        (found,) = reader.feed(telegram("TST5", *TARIFFS, f"1-0:1.7.0({power}*kW)", GAS[0], *gas))
+        assert isinstance(found, Telegram)
+        assert found.readings["1:gas"].value == Decimal("1.4")
+        assert found.readings["1:gas"].at == datetime(2026, 10, 25, 2, tzinfo=AMSTERDAM)
 
 
 def test_telegrams_that_have_nothing_in_common_cost_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

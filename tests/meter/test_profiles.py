@@ -105,6 +105,13 @@ def test_elsewhere_the_same_codes_do_not_make_a_meter_dutch(country: str) -> Non
     assert (found.name, found.country, found.version, found.tariff_name(1)) == ("generic", country, "5.0", "tariff_1")
 
 
+@pytest.mark.parametrize("country", ["EE", "GR", "IL", "LV", "RO"])
+def test_what_a_dutch_meter_sends_has_another_time_further_east(country: str) -> None:
+    found = detect(Evidence("ISK5", TWO_TARIFFS | TIME, version="50"), country)
+
+    assert (found.name, found.tariff_name(1), found.winter_offset) == ("generic", "tariff_1", 2)
+
+
 @pytest.mark.parametrize(
     ("ident", "country", "name", "winter"),
     [

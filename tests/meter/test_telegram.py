@@ -206,10 +206,11 @@ def test_a_value_on_a_line_of_its_own_before_every_object_belongs_to_none() -> N
         ("1-0:94.32.1(999)", "grid_configuration=-"),
         ("0-0:96.14.0(0000)", "tariff~none"),
         ("0-0:96.14.0(0004)", "tariff~tariff_4"),
-        ("0-0:96.14.0(0005)", "tariff=-"),
+        ("0-0:96.14.0(0008)", "tariff~tariff_8"),
+        ("0-0:96.14.0(0009)", "tariff=-"),
         ("0-0:96.14.0(OFF)", "tariff=-"),
         ("0-0:96.14.0(TARIFF 2)", "tariff~tariff_2"),
-        ("0-0:96.14.0(TARIFF 5)", "tariff=-"),
+        ("0-0:96.14.0(TARIFF 9)", "tariff=-"),
         ("0-0:96.14.0(TARIFF)", "tariff=-"),
         ("0-0:96.3.10(TARIFF 1)", "breaker_state=-"),
         ("0-0:96.14.1(03)", "tariff~tariff_3"),
@@ -353,6 +354,29 @@ def test_tariffs_that_count_from_eleven_give_a_total_too() -> None:
 
     says(found, "import_total=7.000kWh import_tariff_3=4.000kWh export_total=0.300kWh tariff~tariff_3")
     assert (found.profile.name, found.time) == ("generic", datetime(2026, 1, 11, 10, tzinfo=UTC))
+
+
+def test_each_of_five_tariffs_is_in_the_total() -> None:
+    """Belgium, Iskra IE.5 with the firmware of December 2025: five tariffs, and no total."""
+    found = decode(
+        "0-0:96.1.4(3231313130)",
+        "0-0:96.1.1(3153414731313030303030303031)",
+        "0-0:1.0.0(260104162515W)",
+        *("1-0:1.8.1(007105.942*kWh)", "1-0:1.8.2(014830.476*kWh)", "1-0:1.8.3(000010.000*kWh)"),
+        *("1-0:1.8.4(000020.000*kWh)", "1-0:1.8.5(000030.000*kWh)"),
+        *("1-0:2.8.1(007456.573*kWh)", "1-0:2.8.2(002914.252*kWh)", "1-0:2.8.3(000000.000*kWh)"),
+        *("1-0:2.8.4(000000.000*kWh)", "1-0:2.8.5(000000.500*kWh)"),
+        "0-0:96.14.0(0005)",
+        "1-0:1.6.0(08.796*kW)(260102010000)",
+        "1-0:1.7.0(04.800*kW)",
+        "1-0:2.7.0(00.000*kW)",
+        ident="ISk5\\2MIE5T-200",
+        country="BE",
+    )
+
+    says(found, "import_tariff_5=30.000kWh import_total=21996.418kWh export_total=10371.325kWh tariff~tariff_5")
+    says(found, "demand_month_peak=8.796kW@2026-01-02T01:00:00+01:00 power=4800W")
+    assert (found.profile.name, found.unknown) == ("be-ie", {})
 
 
 @pytest.mark.parametrize(("country", "key"), [("HU", "reactive_export_total"), ("AT", "reactive_export_tariff_1")])

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -271,6 +272,56 @@ def test_a_stamp_that_is_sent_again_stays_the_same() -> None:
     again = [clock.stamp("241027021000", 1, "1") for _ in range(3)]
 
     assert {stamp.astimezone(UTC).hour for stamp in again if stamp} == {1}
+
+
+def test_another_value_of_the_same_stamp_is_of_the_second_hour() -> None:
+    """A meter that captures on the hour says 02:00 of both."""
+    clock = Clock(AMSTERDAM)
+    sent = [("020000", 5), ("020000", 5), ("020000", 6), ("020000", 6), ("020000", 7), ("030000", 8)]
+
+    stamps = [clock.capture(f"241027{stamp}", 1, "1", Decimal(value)) for stamp, value in sent]
+
+    assert [stamp.isoformat() for stamp in stamps if stamp] == [
+        "2024-10-27T02:00:00+02:00",
+        "2024-10-27T02:00:00+02:00",
+        "2024-10-27T02:00:00+01:00",
+        "2024-10-27T02:00:00+01:00",
+        "2024-10-27T02:00:00+01:00",
+        "2024-10-27T03:00:00+01:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "values"),
+    [
+        # An hour later it is not twice any more, and at noon never.
+        ("241027030000", (5, 6)),
+        ("241027120000", (5, 6)),
+        # In spring, there is no such hour.
+        ("240331023000", (5, 6)),
+        # A value that could not be read is none.
+        ("241027020000", (None, 5)),
+        ("241027020000", (5, None)),
+    ],
+)
+def test_another_value_of_the_same_stamp_moves_nothing_else(sent: str, values: tuple[int | None, ...]) -> None:
+    clock = Clock(AMSTERDAM)
+
+    first, second = (clock.capture(sent, 1, "1", None if value is None else Decimal(value)) for value in values)
+
+    assert first is not None
+    assert first == second
+
+
+def test_the_second_hour_comes_after_the_first_for_python_too() -> None:
+    """It compares points in time of one zone by what the clock shows."""
+    clock = Clock(AMSTERDAM)
+
+    stamps = [clock.stamp(f"241027{stamp}", 1, "1") for stamp in ("020000", "024500", "020000", "024500", "030000")]
+
+    found = [stamp for stamp in stamps if stamp]
+    assert all(one < other for one, other in pairwise(found))
+    assert len(set(found)) == 5
 
 
 def test_a_clock_that_is_set_back_a_little_does_not_jump_an_hour() -> None:

@@ -8,7 +8,7 @@ from math import nan
 
 import pytest
 
-from p1meter.gaps import Gap, carried_on, find, of_cost, rewritten
+from p1meter.gaps import Gap, carried_on, find, of_cost, rewritten, used
 from p1meter.joint import HOUR, Row
 
 MIDNIGHT = 1_763_683_200.0
@@ -212,3 +212,13 @@ def _assert_same(rows: list[Row], others: list[Row]) -> None:
     assert [one.start for one in rows] == [one.start for one in others]
     assert [one.sum for one in rows] == pytest.approx([one.sum for one in others])
     assert [one.state for one in rows] == pytest.approx([one.state for one in others])
+
+
+def test_in_which_hours_of_a_flat_gap_something_was_used_after_all() -> None:
+    flat = [row(14, 1000.3), *(row(hour, 1000.3) for hour in (15, 16, 17, 18)), row(19, 1007.1)]
+    assert used(flat, GAP) is None
+    assert used([], GAP) is None
+    # 16 and 17 h: 18 h is below them, for nobody has written it yet.
+    assert used([*flat[:2], row(16, 1002), row(17, 1003), *flat[4:]], GAP) == frozenset({at(16), at(17)})
+    # What is known of the hour in which it began.
+    assert used([row(14, 1000.5), *flat[1:]], GAP) == frozenset()

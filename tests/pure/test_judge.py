@@ -1,7 +1,10 @@
 """What of a telegram is shown, and what is remembered of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+import pytest
 
 from p1meter.judge import Judge, Verdict
 from p1meter.memory import Joint, Memory, Slot
@@ -538,3 +541,92 @@ def test_what_a_register_was_is_forgotten_with_it() -> None:
     judge(Judge(memory, [own("1-0:99.2.0", "total")]), nl5({"1-0:99.2.0": "(000900.0)"}))
     Judge(memory)
     assert not any(name.startswith("own_") for kept in (memory.totals, memory.heard, memory.owners) for name in kept)
+
+
+HUNGARIAN_MONTH = (
+    "({at})({imported:010.3f}*kWh)(000600.000*kWh)(000063.924*kWh)(000008.000*kWh)(000008.000*kWh)(000000.000*kWh)"
+    + "(000000.000*kvarh)" * 6
+    + "(000000.000*kWh)"
+    + "(00.000*kW)" * 6
+)
+
+
+def test_what_a_month_was_closed_with_is_shown_as_sent_though_it_grew_by_a_month() -> None:
+    """It is hundreds of kWh more, from one telegram to the next; and stays so, or it was wrong."""
+    memory = Memory()
+    our_judge = Judge(memory)
+    name = "electricity_last_month_import_total"
+
+    def shown_of(closed: str, imported: float, seconds: float) -> object:
+        line = HUNGARIAN_MONTH.format(at=closed, imported=imported)
+        return value(judge(our_judge, compose({**SWEDISH, "0-0:98.1.0": line}, "SAG5SAG-METER"), seconds), name)
+
+    month = 30 * 86_400
+    assert shown_of("261101000000W", 663.924, 0) == Decimal("663.924")
+    assert shown_of("261101000000W", 663.924, month - 10) == Decimal("663.924")
+    assert shown_of("261201000000W", 1290, month) == Decimal(1290)
+    assert shown_of("261201000000W", 0, month + 10) == Decimal(1290)
+    assert shown_of("261201000000W", 1290, month + 20) == Decimal(1290)
+    assert shown_of("270101000000W", 1890, 2 * month) == Decimal(1890)
+    assert memory.joints == []
+    # Another meter, that sends no number of its own, is believed within a minute, and not after three months.
+    assert [shown_of("270101000000W", 7, 2 * month + second) for second in (10, 40, 70)] == [
+        Decimal(1890),
+        Decimal(1890),
+        Decimal(7),
+    ]
+    assert [joint.slot for joint in memory.joints] == [name]
+
+
+WAS = own("1-0:99.2.0")
+
+
+@pytest.mark.parametrize(
+    ("became", "shown"),
+    [
+        (replace(WAS, unit="Wh"), "12345.2"),
+        (replace(WAS, unit="Wh", state_class="total"), "12345.2"),
+        # Less than before it: it is believed at once all the same.
+        (replace(WAS, index=1), "9.5"),
+    ],
+    ids=["unit", "total", "value"],
+)
+def test_a_total_of_ones_own_that_is_corrected_begins_anew(became: OwnRegister, shown: str) -> None:
+    memory = Memory()
+    judge(Judge(memory, [WAS]), nl5({"1-0:99.2.0": "(012345.0)(000009.4)"}))
+    line = nl5({"1-0:99.2.0": "(012345.2)(000009.5)"})
+    # It takes effect with a reload, perhaps with a restart.
+    for memory_ in (memory, Memory.from_json(memory.to_json())):
+        our_judge = Judge(memory_, [became])
+        assert value(judge(our_judge, line, 60), "own_mine") == Decimal(shown)
+        assert memory_.joints == [Joint("own_mine", NOON + timedelta(seconds=60))]
+        judge(our_judge, line, 61)
+        assert len(memory_.joints) == 1
+
+
+@pytest.mark.parametrize(
+    ("again", "joints"),
+    [(WAS, 0), (replace(WAS, name="Sold", state_class="total"), 0), (replace(WAS, unit="Wh"), 1)],
+    ids=["the same", "the same by another name", "another unit"],
+)
+def test_a_total_of_ones_own_that_was_removed_comes_back(again: OwnRegister, joints: int) -> None:
+    memory = Memory()
+    judge(Judge(memory, [WAS]), nl5({"1-0:99.2.0": "(012345.0)"}))
+    Judge(memory)
+    memory = Memory.from_json(memory.to_json())
+    # Its sensor is the same one: what was counted meanwhile is use, unless it counts something else.
+    verdict = judge(Judge(memory, [again]), nl5({"1-0:99.2.0": "(012399.0)"}), 60)
+    assert value(verdict, "own_mine") == Decimal("12399.0")
+    assert memory.joints == [Joint("own_mine", NOON + timedelta(seconds=60))] * joints
+
+
+def test_a_total_of_ones_own_that_an_earlier_version_knew_goes_on() -> None:
+    memory = Memory()
+    judge(Judge(memory, [WAS]), nl5({"1-0:99.2.0": "(012345.0)"}))
+    kept = memory.to_json()
+    del kept["made_of"]
+    memory = Memory.from_json(kept)
+    judge(Judge(memory, [WAS]), nl5({"1-0:99.2.0": "(012345.2)"}), 60)
+    assert memory.joints == []
+    judge(Judge(memory, [replace(WAS, unit="Wh")]), nl5({"1-0:99.2.0": "(012345.3)"}), 120)
+    assert memory.joints == [Joint("own_mine", NOON + timedelta(seconds=120))]

@@ -64,6 +64,44 @@ def test_when_it_switches_everything_is_told(changes: dict[str, object]) -> None
     assert reporter.shown == live
 
 
+NEW_DAY = {"run_s": 0.0, "sun_wh": 0.0, "grid_wh": 0.0, "starts": 0, "day": date(2026, 11, 22)}
+
+
+@pytest.mark.parametrize("mark", [False, True])
+def test_what_a_load_used_to_the_end_of_its_day_is_told_before_the_new_day(*, mark: bool) -> None:
+    reporter = LoadReporter(RUNS, 0.0)
+    # Four minutes more since the last mark, of 2000 W: 133 Wh; then its day is over.
+    last = replace(RUNS, run_s=840.0, sun_wh=400.0, grid_wh=63.0)
+    assert not reporter.look(last, 240.0, mark=False)
+    first = replace(RUNS, **NEW_DAY)  # type: ignore[arg-type]  # each has its own type
+    assert reporter.look(first, 241.0, mark=mark)
+    assert reporter.shown == last
+    second = replace(first, run_s=1.0, sun_wh=0.5)
+    assert reporter.look(second, 242.0, mark=False)
+    assert reporter.shown == second
+    assert not reporter.look(replace(second, run_s=2.0, sun_wh=1.0), 243.0, mark=False)
+
+
+def test_a_new_day_is_told_at_once_where_all_of_the_old_one_was_told() -> None:
+    reporter = LoadReporter(RUNS, 0.0)
+    last = later()
+    assert reporter.look(last, 1.0, mark=True)
+    first = replace(RUNS, **NEW_DAY)  # type: ignore[arg-type]  # each has its own type
+    assert reporter.look(first, 2.0, mark=False)
+    assert reporter.shown == first
+
+
+def test_what_is_switched_with_the_new_day_is_told_with_it() -> None:
+    reporter = LoadReporter(RUNS, 0.0)
+    last = later()
+    reporter.look(last, 1.0, mark=False)
+    off = replace(RUNS, on=False, activity=Activity.OFF, power_w=0.0, **NEW_DAY)  # type: ignore[arg-type]  # as above
+    assert reporter.look(off, 2.0, mark=False)
+    assert reporter.shown == last
+    assert reporter.look(off, 3.0, mark=False)
+    assert reporter.shown == off
+
+
 def test_sums_are_told_before_a_mark() -> None:
     reporter = LoadReporter(RUNS, 0.0)
     live = later()

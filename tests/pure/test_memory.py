@@ -23,6 +23,7 @@ FILLED = Filled(
     {"id-of-cost": 2.9},
     spread=False,
     settled=True,
+    giving_way=True,
 )
 
 
@@ -35,6 +36,12 @@ def test_earlier_versions_knew_nothing_of_it() -> None:
     kept = Memory().to_json()
     del kept["replacements"], kept["filled"]
     assert Memory.from_json(kept) == Memory()
+
+
+def test_earlier_versions_did_not_know_that_a_gap_gives_way() -> None:
+    kept = Memory(filled=[FILLED]).to_json()
+    del kept["filled"][0]["giving_way"]
+    assert Memory.from_json(kept).filled == [FILLED._replace(giving_way=False)]
 
 
 def test_it_does_not_grow_without_end() -> None:

@@ -22,6 +22,7 @@ from p1meter.merging import (
     hours_of,
     merge,
     met,
+    of_one_meter,
     one_after_the_other,
     preview,
     settle,
@@ -454,3 +455,53 @@ def test_one_meter_after_the_other() -> None:
     assert [row.state for row in hours_of(joined, 1.0)] == [5.0, 1.0, 2.0]
     assert one_after_the_other(new, old) is None
     assert one_after_the_other(series(dated((10, "1"))), series(dated((10, "2")))) is not None
+
+
+def test_two_sources_of_one_meter() -> None:
+    earlier = series(dated((8, "5"), (9, "5.5"), (10, "6"), (11, "6.5")))
+    # Read some seconds later.
+    later = series(dated((10, "6.125"), (11, "6.5"), (12, "7")))
+    joined = of_one_meter(earlier, later)
+    assert joined is not None
+    assert hours_of(joined, 1.0) == [
+        hour(EIGHT - HOUR, 5.0, is_first=True),
+        hour(EIGHT, 5.5, 0.5),
+        hour(NINE, 6.125, 0.625),
+        hour(TEN, 6.5, 0.375),
+        hour(ELEVEN, 7.0, 0.5),
+    ]
+    assert [(str(run.first_value), str(run.last_value)) for run in joined.stretches] == [("5", "7")]
+    # Both begin in the same hour; the other one has all of it.
+    longer = series(dated((8, "5.125"), (10, "6"), (12, "7")))
+    assert of_one_meter(earlier, longer) == longer
+    assert of_one_meter(longer, later) is longer
+
+
+@pytest.mark.parametrize("first", ["5.25", "6.75"], ids=["below", "above"])
+def test_two_sources_of_two_meters(first: str) -> None:
+    """At 10 h it shows something else than what is between 9 h and 11 h by the other source."""
+    earlier = series(dated((8, "5"), (9, "5.5"), (10, "6"), (11, "6.5")))
+    assert of_one_meter(earlier, series(dated((10, first), (12, "7")))) is None
+
+
+def test_two_sources_of_one_meter_of_which_one_knows_what_has_grown_only() -> None:
+    growth = series(dated((8, "0.5"), (9, "0.5"), (10, "0.25"), (11, "0.25"), growth=True))
+    joined = of_one_meter(growth, series(dated((10, "6"), (11, "6.25"), (12, "7"))))
+    assert joined is not None
+    assert hours_of(joined, 1.0) == [
+        hour(EIGHT - HOUR, None, 0.5),
+        hour(EIGHT, None, 0.5),
+        hour(NINE, 6.0, 0.25, is_first=True),
+        hour(TEN, 6.25, 0.25),
+        hour(ELEVEN, 7.0, 0.75),
+    ]
+    # In a gap of the other one.
+    joined = of_one_meter(series(dated((6, "5"), (9, "7"))), growth)
+    assert joined is not None
+    assert [one[1:3] for one in hours_of(joined, 1.0)] == [
+        (5.0, 0.0),
+        (None, 0.5),
+        (None, 0.5),
+        (None, 0.25),
+        (None, 0.25),
+    ]

@@ -6,7 +6,7 @@ import pytest
 
 from p1meter.joint import Row
 from p1meter.meter import REGISTERS
-from p1meter.pairs import TABLES, Old, Ours, continued, keys_of, pair
+from p1meter.pairs import TABLES, Old, Ours, continued, keys_of, last_over, pair
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -369,6 +369,26 @@ def test_a_new_meter_after_hours_that_only_the_other_one_has() -> None:
     last = Row(2 * HOUR, 103.0, 50.0)
     found = continued(last, [Row(0, 100.0, 7.0), Row(3 * HOUR, 3.0, 10.0)])
     assert [row.sum for row in found] == [53.0]
+
+
+def test_a_new_meter_before_the_five_minutes_that_are_kept() -> None:
+    """The other one ended twenty days ago; five days later the meter was replaced by one that shows 4000 kWh more."""
+
+    def at_the_end_of(hour: int) -> tuple[float, float]:
+        used = 0.5 * (hour + 1)
+        return (5000 + used if hour < 5 * 24 else 9000 + used), used
+
+    hours = [Row(hour * HOUR, *at_the_end_of(hour)) for hour in range(20 * 24)]
+    periods = [Row(hour * HOUR + 11 * HOUR / 12, *at_the_end_of(hour)) for hour in range(10 * 24, 20 * 24)]
+    last = Row(0, 5000.5, 1000.0)
+    found = continued(last, hours)
+    assert found[-1].sum == 1000.0 + 0.5 * (20 * 24 - 1)
+    short = continued(last_over(last, found, periods), periods)
+    assert [row.start for row in short] == [row.start for row in periods]
+    # The recorder makes the next hour of the newest five minutes.
+    assert short[-1].sum == found[-1].sum
+    assert last_over(last, found, []) == last
+    assert last_over(last, found, [Row(30 * 60, 5000.25, 0.25)]) == last
 
 
 def test_five_minutes_and_hours_come_to_the_same() -> None:

@@ -263,6 +263,38 @@ def test_a_clock_that_is_put_back_does_not_stop_the_writing() -> None:
     assert timedelta(0) < due_at - earlier <= timedelta(minutes=5)
 
 
+@pytest.mark.parametrize("seconds", [5, 60, 3600], ids=["seconds", "a minute", "an hour"])
+def test_after_a_clock_was_put_back_what_lasts_is_written_as_soon_as_ever(seconds: int) -> None:
+    reporter = Reporter()
+    feed(reporter, telegram(power=("1000", "W")), telegram(power=("1004", "W")))
+    back = NOON - seconds * SECOND
+    # 76 W more than what is shown are less than a step. The first telegram by the new clock writes all there is.
+    rows = [
+        (second, row)
+        for second in range(2, 40)
+        if (row := reporter.due(telegram(power=("1076", "W")), back + second * SECOND))
+    ]
+    assert rows[0] == (2, {"power"})
+    assert len(rows) == 1
+
+
+def test_after_a_clock_was_put_back_everything_is_written() -> None:
+    for numbers in (BALANCED, None):
+        reporter = Reporter(numbers)
+        readings = telegram(power=("1000", "W"), import_total=("1.000", "kWh"))
+        reporter.due(readings, NOON)
+        assert reporter.due(dict(readings), NOON - 3600 * SECOND) == set(readings)
+        # By the clock of now nothing lasts.
+        assert reporter.due(dict(readings), NOON - 3599 * SECOND) == set()
+
+
+def test_a_clock_that_is_slewed_writes_nothing() -> None:
+    reporter = Reporter()
+    readings = telegram(power=("1000", "W"), import_total=("1.000", "kWh"))
+    reporter.due(readings, NOON)
+    assert reporter.due(dict(readings), NOON - SECOND * 0.9) == set()
+
+
 def test_after_a_silence_everything_is_written() -> None:
     reporter = Reporter()
     readings = telegram(power=("123", "W"), import_total=("1.000", "kWh"))

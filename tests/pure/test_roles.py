@@ -93,7 +93,7 @@ def test_the_old_meter_that_comes_back_to_life_is_the_second() -> None:
     roles = Roles({"gas": "OLD"})
     for number in range(3):
         at = NOON + number * FIVE_MINUTES
-        roles.assign([gas(1, "OLD", NOON), gas(2, "NEW", at)], at)
+        roles.assign([gas(1, "OLD", NOON - timedelta(hours=2)), gas(2, "NEW", at)], at)
     assert roles.ids == {"gas": "NEW"}
     given: list[Mapping[int, str]] = []
     for number in range(3, 6):
@@ -184,18 +184,77 @@ def test_a_meter_that_captures_less_often_is_not_taken_for_one_that_stopped() ->
     assert roles.ids == {"gas": "HOURLY", "gas_2": "NEW"}
 
 
+def test_one_that_captures_every_hour_keeps_its_role_beside_one_that_is_there_when_p1meter_starts() -> None:
+    """Nothing is known then of how often they capture."""
+    roles = Roles({"gas": "HOURLY"})
+    given: list[Mapping[int, str]] = []
+    for minute in range(15, 240, 5):
+        at = NOON + timedelta(minutes=minute)
+        # What was captured on the hour comes ten minutes later.
+        hourly = gas(1, "HOURLY", NOON + timedelta(hours=(minute - 10) // 60))
+        given.append(roles.assign([hourly, gas(2, "NEW", at)], at))
+    assert given[0] == {1: "gas"}
+    assert given[-1] == {1: "gas", 2: "gas_2"}
+    assert roles.ids == {"gas": "HOURLY", "gas_2": "NEW"}
+
+
+def water(channel: int, equipment_id: str, at: datetime) -> MBusDevice:
+    return MBusDevice(channel, "water", equipment_id, 7, at)
+
+
+def test_one_that_captures_every_day_keeps_its_role_beside_one_that_is_there_when_p1meter_starts() -> None:
+    roles = Roles({"water": "DAILY"})
+    given: list[Mapping[int, str]] = []
+    for minute in range(0, 3 * 1440, 5):
+        at = NOON + timedelta(minutes=minute)
+        # What was captured at noon comes 40 minutes later.
+        daily = water(1, "DAILY", NOON + timedelta(days=(minute - 40) // 1440))
+        given.append(roles.assign([daily, water(2, "NEW", at)], at))
+    assert given[0] == {1: "water"}
+    assert given[-1] == {1: "water", 2: "water_2"}
+    assert roles.ids == {"water": "DAILY", "water_2": "NEW"}
+
+
+def test_one_that_hands_its_captures_over_late_is_not_taken_for_one_that_stopped() -> None:
+    """The new one is added while the rhythm of the others is known, and hands over at once."""
+    roles = Roles({"gas": "HOURLY", "water": "DAILY"})
+    given: list[Mapping[int, str]] = []
+    for minute in range(0, 5 * 1440, 5):
+        at = NOON + timedelta(minutes=minute)
+        devices = [
+            gas(1, "HOURLY", NOON + timedelta(hours=(minute - 10) // 60)),
+            water(2, "DAILY", NOON + timedelta(days=(minute - 40) // 1440)),
+        ]
+        if minute >= 3 * 1440 + 75:
+            devices += [gas(3, "NEW", at), water(4, "NEW", at)]
+        given.append(roles.assign(devices, at))
+    assert given[-1] == {1: "gas", 2: "water", 3: "gas_2", 4: "water_2"}
+
+
+def test_one_that_stopped_before_p1meter_started_is_replaced_in_the_end() -> None:
+    roles = Roles({"water": "OLD"})
+    taken: list[int] = []
+    for minute in range(0, 3 * 1440, 5):
+        at = NOON + timedelta(minutes=minute)
+        if roles.assign([water(1, "OLD", NOON), water(2, "NEW", at)], at).get(2) == "water":
+            taken.append(minute)
+    # It may be one that captures once a day, and two of these are missing now.
+    assert taken[0] == 2 * 1440 + 5
+    assert roles.ids == {"water": "NEW"}
+
+
 def test_one_that_captured_every_hour_and_stops_is_replaced_when_it_is_late() -> None:
     roles = Roles({"gas": "HOURLY"})
     taken: list[int] = []
-    for minute in range(0, 240, 5):
+    for minute in range(0, 300, 5):
         at = NOON + timedelta(minutes=minute)
         devices = [gas(1, "HOURLY", NOON + timedelta(hours=min(minute // 60, 2)))]
         if minute >= 125:
             devices.append(gas(2, "NEW", at))
         if roles.assign(devices, at).get(2) == "gas":
             taken.append(minute)
-    # Its last capture was at two o'clock.
-    assert taken[0] == 185
+    # Its last capture was at two o'clock; that of three may come an hour late.
+    assert taken[0] == 245
     assert roles.ids == {"gas": "NEW"}
 
 

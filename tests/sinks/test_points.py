@@ -410,6 +410,18 @@ def test_the_dashboard_asks_for_fields_that_there_are() -> None:
             assert REGISTERS[field].device == measurements[0], query
 
 
+@pytest.mark.parametrize("system", [name for name, system in SYSTEMS.items() if system.cipher is None])
+def test_every_meter_has_its_electricity_in_the_dashboard(system: str) -> None:
+    """Not all send tariffs."""
+    dashboard = json.loads((DOCS / "grafana-p1meter.json").read_text())
+    data = SYSTEMS[system].compose(Household(start=datetime(2026, 11, 20, 12, tzinfo=ZONE), system=system))
+    sent = {field for point in PointMaker().points(deliver(data)) for field in point.fields}
+    panels = [panel for panel in dashboard["panels"] if panel["title"] in {"Meter, import", "Electricity per day"}]
+    assert len(panels) == 2
+    for panel in panels:
+        assert any(f'"{field}"' in target["query"] for target in panel["targets"] for field in sent), panel["title"]
+
+
 def test_a_meter_whose_clock_was_never_set_gives_the_time_of_reception() -> None:
     """Some meters say 2000-01-01 for years."""
     points = PointMaker().points(deliver(nl5({"0-0:1.0.0": "(000101000000W)"})))

@@ -77,7 +77,7 @@ _STRIPPED = str.maketrans("", "", "-:.")
 # What stands for itself in no line: a value that holds it would end its line.
 _CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
 _FORMULAS = ("=", "+", "-", "@")
-# S is summer time in central Europe, W the time of winter, wherever the meter is.
+# S is summer time in central Europe, W the time of winter.
 _LETTERS: Final = {timedelta(hours=1): "W", timedelta(hours=2): "S"}
 
 
@@ -120,7 +120,10 @@ def sml3_line(telegram: Telegram, received: datetime, allows: Callable[[Obis], b
 def _stamp(time: datetime, telegram: Telegram) -> str:
     """Return a time as a meter writes it: `(YYMMDDhhmmssX)`; without X where neither S nor W would be right."""
     local = time.astimezone(telegram.zone)
-    return f"({local:%y%m%d%H%M%S}{_LETTERS.get(local.utcoffset() or timedelta(), '')})"
+    letter = _LETTERS.get(local.utcoffset() or timedelta(), "")
+    # Where it is +02:00 in winter, meters mean that by W, and whoever reads the file has to believe them.
+    is_eastern = telegram.profile.winter_offset > 1 or (letter == "S" and not local.dst())
+    return f"({local:%y%m%d%H%M%S}{'' if is_eastern else letter})"
 
 
 _ETX: Final = b"\x03"

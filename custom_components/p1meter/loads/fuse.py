@@ -191,7 +191,9 @@ class Fuse:
         unit = drawing[0]
         watch.recheck_at = now + unit.settings.latency_s + 2 * site.period_s
         watch.shed_at_a = current
-        watch.expected_a = 0.0 if unit.learner.phases is None else self._part_a(unit, unit.learner.draw_w(), k)
+        # What was switched a moment ago need not be in this current yet.
+        is_known = unit.learner.phases is not None and now >= unit.settled_at
+        watch.expected_a = self._part_a(unit, unit.learner.draw_w(), k) if is_known else 0.0
         return [Shed(unit, k + 1, current)]
 
 

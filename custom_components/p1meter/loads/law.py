@@ -124,9 +124,10 @@ class Controller:
             here.good = 0
         here.silent_s = 0.0
         here.good += 1
+        # What is told again needs room in the phases as they are now.
+        over = site.fuse_a is not None and here.fuse.step(sample, site)
         settled = orders.look(sample) and now >= orders.settled_at
         self._learn(sample, dt, settled=settled)
-        over = site.fuse_a is not None and here.fuse.step(sample, site)
         if here.enabled:
             self._decide(sample, dt, settled=settled, over=over)
         if orders.commands:
@@ -322,6 +323,8 @@ class Controller:
                 fixed |= 1 << n
             elif unit.on:
                 current |= 1 << n
+                if unit.actual and unit.learner.is_measured:
+                    powers[n] = max(0.0, unit.learner.draw_w())
                 if unit.learner.idle:
                     powers[n] = 0.0
                     fixed |= 1 << n
@@ -431,6 +434,10 @@ class Controller:
 
     def _shed_for_fuse(self) -> None:
         here = self._here
+        for unit in here.units:
+            # There is no time to see whether a person means it: what is on counts, and what is off does not help.
+            if unit.differs_since != inf:
+                self._orders.take_hand(unit, unit.actual is True)
         for shed in here.fuse.shed(self._least_first, here.now, here.site):
             unit = shed.unit
             unit.fuse_until = here.now + LOCK_S
@@ -519,7 +526,8 @@ class Controller:
         idle_s = here.now - since
         if idle_s >= load.idle_off_s:
             unit.idle_until = here.now + load.idle_retry_s
-        elif here.now - max(since, unit.lost_since) < _LOST_S:
+        elif unit.forced or here.now - max(since, unit.lost_since) < _LOST_S:
+            # Without sun is how a run by deadline is: it would be started again at once.
             return None
         return Reason.IDLE, {"since_s": idle_s}
 

@@ -52,7 +52,7 @@ _ALL_PHASES: Final = (1, 2, 3)
 # Rises of other appliances that are remembered, and for how long.
 _OTHERS: Final = 8
 _OTHERS_S: Final = 3600.0
-# A sensor that is polled says what was before for so long.
+# A sensor that is polled says what was before for so long; what it says for longer is no moment between two others.
 _SENSOR_S: Final = 60.0
 
 
@@ -95,7 +95,8 @@ class Learner:
     it undoes a rise that came while the load could not be its cause: that is a kettle, a hob, an oven.
 
     A load that was believed to draw nothing, and whose stop shows that it did draw, is not believed to open its
-    thermostat for an hour: what fell was a cloud, or another appliance.
+    thermostat for an hour: what fell was a cloud, or another appliance. Nor is it believed then to draw nothing because
+    its start does not show: a heat pump may need minutes.
 
     In an unsteady house a stop is believed if it merely seems to show that nothing was drawn, and where it shows
     nothing at all, the start is; of a slow meter, between whose telegrams clouds move, only both together are.
@@ -104,6 +105,7 @@ class Learner:
         power_w: what it draws when it is active.
         idle: whether it is on and known to draw nothing.
         idle_since: since when (monotonic, s); None: it is not idle.
+        is_guess: whether that is guessed, as something of its size fell; else its start, or its sensor, has shown it.
         drew: what its last stop has shown, for whom it concerns to take: whether it had drawn anything; None: nothing.
     """
 
@@ -117,6 +119,7 @@ class Learner:
         self.load = load
         self.idle: bool = state.get("idle", False)
         self.idle_since: float | None = None
+        self.is_guess = self.idle
         self._site: Site | None = None
         self._count = _MANY
         self._period_s = 0.0
@@ -136,6 +139,8 @@ class Learner:
         self._sensor_said: float | None = None
         self._sensor_then: float | None = None
         self._sensor_from = float("-inf")
+        # Since when it says that an idle load draws more than nothing.
+        self._something_since: float | None = None
 
     @property
     def load(self) -> LoadSettings:
@@ -248,7 +253,7 @@ class Learner:
                 self.idle_since = now
         own = sample.loads.get(self._load.id)
         if own is None or own.power_w is None:
-            self._sensor_w = None
+            self._sensor_w = self._something_since = None
         else:
             self._sense(own.power_w, now, on)
         if now < self._blind_until:
@@ -287,11 +292,17 @@ class Learner:
 
     def _be_active(self) -> None:
         self.idle = False
-        self.idle_since = None
+        self.idle_since = self._something_since = None
 
-    def _be_idle(self, since: float) -> None:
+    def _be_idle(self, since: float, *, is_guess: bool = False) -> None:
         self.idle = True
         self.idle_since = since
+        self.is_guess = is_guess
+
+    def _seem_idle(self, since: float) -> None:
+        """Take it for idle because its start does not show, unless such a start has deceived a while ago."""
+        if since >= self._doubted_until:
+            self._be_idle(since)
 
     def _look_away(self, until: float) -> None:
         """Drop what was seen, and look again when all that is known to change has changed, and the meter shows it."""
@@ -307,7 +318,13 @@ class Learner:
         self._sensor_from = now
         self._sensor_w = power
         if self.idle:
-            if power > _SOMETHING * self.power_w:
+            if power < _NOTHING * self.power_w:
+                self._something_since = None
+                return
+            if self._something_since is None:
+                self._something_since = now
+            # Between nothing and something it is as it was, but not for ever: at part load it draws as well.
+            if power > _SOMETHING * self.power_w or now - self._something_since >= _SENSOR_S:
                 self._be_active()
         elif on and self._measure is None and now >= self._blind_until and power < _NOTHING * self.power_w:
             self._be_idle(now)
@@ -358,9 +375,10 @@ class Learner:
         if self._fits(sign * change):
             self._measures.append(sign * change)
             self._set_power(median(self._measures))
-        # Where the whole house shows the load and its phase does not, a person has named the wrong phase.
+        # Where the whole house shows the load and its phase does not, a person has named the wrong phase. And where a
+        # stop has just shown that it drew, it takes minutes to begin to.
         elif measure.on and abs(change) < _NOTHING * self.power_w and not fits and self._was_still(powers):
-            self._be_idle(measure.since)
+            self._seem_idle(measure.since)
 
     def _judge(self, measure: _Measure, powers: list[float]) -> None:
         """Say whether a load drew anything that was stopped, or that was started together with another's switch."""
@@ -460,7 +478,7 @@ class Learner:
         if other is not None and abs(other[0] - size) <= near:
             others.remove(other)
         elif mine:
-            self._be_idle(now)
+            self._be_idle(now, is_guess=True)
 
     def _is_thermostat(self, samples: Sequence[Sample], size: float, now: float) -> bool:
         """Return whether a fall of about this load's power may be its thermostat, and not the sun or the house.

@@ -40,6 +40,7 @@ class MinimumRun:
     Attributes:
         load: its settings; may be replaced.
         forced: whether it has to run now, as soon as nothing forbids it.
+        seems_satisfied: whether it is taken, by a guess, to have what it needs: when it is stopped it is seen.
     """
 
     def __init__(self, load: LoadSettings, state: Mapping[str, Any] | None = None) -> None:
@@ -49,6 +50,7 @@ class MinimumRun:
         self.forced: bool = state.get("forced", False)
         self._day = date.fromisoformat(state.get("day", "0001-01-01"))
         self._satisfied: bool = state.get("satisfied", False)
+        self.seems_satisfied = False
         # By the quarter of an hour of the local day; None: not seen yet.
         self._permits: list[bool | None] = list(state.get("permits", [None] * _QUARTERS))
         self._prices: list[float | None] = list(state.get("prices", [None] * _QUARTERS))
@@ -90,8 +92,20 @@ class MinimumRun:
         if self.forced:
             # Its thermostat has opened: it has what it needs. Not at once, as that may be another appliance's doing.
             since = learner.idle_since
-            self._satisfied = since is not None and now - since >= self.load.idle_off_s
+            if since is not None and now - since >= self.load.idle_off_s:
+                # One that is never stopped for being idle never shows more.
+                self.seems_satisfied = learner.is_guess and not self.load.hold_idle
+                self._satisfied = not self.seems_satisfied
             self.forced = not self._satisfied and account.run_s < self.load.min_run_s and now < self._ends
+
+    def take_stop(self, *, drew: bool) -> None:
+        """Its stop has shown whether it drew: if so it still lacks what it lacked; if not, a guess was right."""
+        if drew:
+            self._satisfied = False
+        elif self.seems_satisfied:
+            self._satisfied = True
+            self.forced = False
+        self.seems_satisfied = False
 
     def _look(self, sample: Sample, site: Site, account: Account, learner: Learner, target_w: float | None) -> None:
         """See what is permitted and what it costs now, and whether the run can wait."""

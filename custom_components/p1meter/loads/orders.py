@@ -111,7 +111,7 @@ class Orders:
             unit.take_hand(bool(actual), here.now, here.at)
             here.planned.clear()
         elif notice is not Notice.NOTHING:
-            if self._holds(unit):
+            if self._holds(unit, notice):
                 self._repeat(unit, is_back=notice is Notice.BACK)
             elif notice is Notice.BACK:
                 unit.adopt(actual, here.now)
@@ -149,14 +149,16 @@ class Orders:
             if other is not unit:
                 other.learner.disturb(here.now, unit.travel_s, change_w)
 
-    def _holds(self, unit: Unit) -> bool:
+    def _holds(self, unit: Unit, notice: Notice) -> bool:
         """Return whether what a load was told, and is not, is to be told again."""
         here = self._here
         if here.blind:
             # A run that may go on blindly does not begin so.
             return unit.settings.safe_on or not unit.told
         if unit.told:
-            return self._is_wanted(unit)
+            # What was told a moment ago had room, and is reckoned with; what was away or at fault takes it anew.
+            is_anew = notice is Notice.BACK or unit.fault
+            return self._is_wanted(unit) and not (is_anew and here.no_room(unit))
         # After a silence what should be off waits for good telegrams, unless that is for protection.
         return not here.waiting or unit.cause in PROTECTING
 
@@ -207,4 +209,6 @@ class Orders:
         elif changes and reason in PROTECTING:
             unit.end_hand()
         unit.cause, unit.cause_detail = reason, detail
+        # What it would have been told again at this telegram no longer holds.
+        self.commands = [command for command in self.commands if command.load != unit.id]
         self.commands.append(Command(unit.id, on, reason, detail))

@@ -65,7 +65,7 @@ def theta(load: LoadSettings, sample: Sample) -> float:
     """Return the share of the load's power that the sun must cover for running to be worth just nothing, 0 to 1.
 
     With both prices and the worth of a kWh to the load it follows from them, else from the load's two shares. Where a
-    kWh from the grid costs no more than one sold brings, running is always worth it.
+    kWh from the grid costs no more than one sold brings it is 5 %: without sun a load does not run for its price.
     """
     worth, buy, sell = load.value_per_kwh, sample.price_buy, sample.price_sell
     if worth is None or buy is None or sell is None:

@@ -75,6 +75,8 @@ class Regret:
         self._sets: list[_Set] = []
         self._regrets: list[float] = []
         self._gains: list[float] = []
+        # By the mask, the regrets of the sets that lack nothing but idle loads: those are not weighed.
+        self._rested: dict[int, float] = {}
         # Below this surplus no set is worth anything, while none is on that could be switched off.
         self._least = 0.0
         self._at_rest = False
@@ -87,8 +89,13 @@ class Regret:
             current: mask of those that are on.
             fixed: mask of those that are not to be switched.
         """
-        same = current == self.current and len(shares) == len(self.shares)
-        before = {one.mask: regret for one, regret in zip(self._sets, self._regrets, strict=True)} if same else {}
+        before: dict[int, float] = {}
+        if current == self.current and len(shares) == len(self.shares):
+            before = self._rested | {one.mask: regret for one, regret in zip(self._sets, self._regrets, strict=True)}
+        # What an idle load has lost counts on when it draws again: one whose thermostat switches every minute would
+        # else never have lost enough.
+        idle = sum(1 << n for n, share in enumerate(shares) if share.power_w == 0)
+        self._rested = {mask: regret for mask, regret in before.items() if not (mask ^ current) & ~idle}
         self.shares, self.current = tuple(shares), current
         self._own = self._set(current)
         self._sets = [self._set(mask) for mask in self._masks(fixed)]
@@ -100,6 +107,7 @@ class Regret:
 
     def reset(self) -> None:
         """Forget what was added up."""
+        self._rested.clear()
         self._regrets = [0.0] * len(self._sets)
         self._gains = [0.0] * len(self._sets)
         self._at_rest = not self.current

@@ -175,6 +175,8 @@ class Unit:
         self.changed_at = now
         self.fault = False
         self._is_start = on and self.actual is not True
+        if on:
+            self.minimum.seems_satisfied = False
         self.told = self.on = on
         self.agreed = False
         self._told_at = now
@@ -250,6 +252,7 @@ class Unit:
 
     def take_stop(self, *, drew: bool) -> None:
         """Its stop has shown whether it drew anything: it rests if it did not, and need not if it did."""
+        self.minimum.take_stop(drew=drew)
         if drew:
             self.idle_until = -inf
         elif not self._settings.hold_idle and not self.on:

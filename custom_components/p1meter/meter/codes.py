@@ -72,7 +72,7 @@ for _register in REGISTERS.values():
 _KNOWN = frozenset(_written_out(_code) for _register in REGISTERS.values() for _code in _register.codes)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def code(text: str) -> Code | None:
     """Return what a code stands for, None if it is no code."""
     try:
@@ -81,7 +81,7 @@ def code(text: str) -> Code | None:
         return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def code_of(obis: Obis) -> Code:
     """Return what a code stands for."""
     part = _part(obis)

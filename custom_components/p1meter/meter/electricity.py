@@ -10,7 +10,7 @@ from .lines import BELGIAN_VERSION, BOTH_FUSES, LOGICAL_NAME, MONTHS
 from .mbus import split_stamped
 from .profiles import Profile, is_belgian_version
 from .readings import Reading, Value
-from .registers import REGISTERS, Register
+from .registers import REGISTERS, TARIFFS, Register
 from .values import UNITS, count, factors, hexadecimal_serial, message, number_with_unit, plain_text, serial
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ NET = {
 }
 """The net powers, and the two that each is the difference of."""
 
-TOTALS = {f"{side}_total": tuple(f"{side}_tariff_{number}" for number in (1, 2, 3, 4)) for side in ("import", "export")}
+TOTALS = {f"{side}_total": tuple(f"{side}_tariff_{number}" for number in TARIFFS) for side in ("import", "export")}
 """The totals, and the tariffs that each is the sum of."""
 
 TOTALS_AND_TARIFFS = {name for key, parts in TOTALS.items() for name in (key, *parts)}
@@ -139,7 +139,7 @@ def _state(register: Register, profile: Profile, sent: str) -> str | None:
     if state is None:
         return None
     if register.key == "tariff":
-        return "none" if state == 0 else profile.tariff_name(state) if state <= len(TOTALS["import_total"]) else None
+        return "none" if state == 0 else profile.tariff_name(state) if state in TARIFFS else None
     return register.options[state] if state < len(register.options) else None
 
 

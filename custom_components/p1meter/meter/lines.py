@@ -41,6 +41,8 @@ _ENERGIES = ("1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2")
 _HEAT_UNITS = {"1-0:6.8.0": UNITS["energy"], "1-0:6.26.0": UNITS["volume"]}
 # Heat meters by their identification: Kamstrup Multical, Siemens 2WR5, Landis+Gyr Ultraheat.
 _HEAT_IDENTS = ("KAM MC", "SIEC2WR", "LUGCUH")
+# No meter sends half as many; what has more is read and not remembered, for there is no end to what it may be.
+_MOST_LINES = 1000
 _LONGEST_CODE = 23  # 255-255:255.255.255*255: what is longer is none, and not worth remembering
 
 
@@ -119,14 +121,18 @@ def content_of(text: str) -> Content:
 def regular(text: str) -> Content | None:
     """Return what a telegram of the usual kind holds: one object on each line; None if it is not of that kind.
 
-    The place of an object is then that of its line after the identification.
+    The place of an object is then that of its line after the identification. One of more lines than any meter sends is
+    of no usual kind.
     """
     line_ends = line_end(text)
     data, end, _ = text.partition(f"{line_ends}!")
     ident, _, data = data.partition(line_ends)
-    heads, brackets, sent = zip(*[line.partition("(") for line in data.split(line_ends)], strict=True)
+    lines = data.split(line_ends)
+    if len(lines) > _MOST_LINES:
+        return None
+    heads, brackets, sent = zip(*[line.partition("(") for line in lines], strict=True)
     structure = structure_of(heads)
-    opened, lines = text.count("("), brackets.count("(")
+    opened, values = text.count("("), brackets.count("(")
     # Every bracket that closes is followed by one that opens, or by the line's end: then each line has whole groups.
     # A code alone is no object.
     if (
@@ -134,8 +140,8 @@ def regular(text: str) -> Content | None:
         or not end
         or "" in compress(brackets, heads)
         or text.count(")") != opened
-        or data.count(")(") != opened - lines
-        or text.count(f"){line_ends}") != lines
+        or data.count(")(") != opened - values
+        or text.count(f"){line_ends}") != values
     ):
         return None
     whole = _whole(sent, structure.loose)
@@ -147,9 +153,9 @@ def _whole(sent: Sequence[str], loose: Iterable[tuple[int, int]]) -> Sequence[st
     under: dict[int, list[str]] = {}
     for place, before in loose:
         if sent[place]:
-            if before < 0 or "\n" in sent[place] or "\r" in sent[place]:
+            if "\n" in sent[place] or "\r" in sent[place]:
                 return None
-            # A value on a line of its own belongs to the object before it (DSMR 3.0 P1 §5.12).
+            # A value on a line of its own belongs to the object before it (DSMR 3.0 P1 §5.12), the first one to none.
             under.setdefault(before, [sent[before]]).append(sent[place])
     return [("(".join(under[place]) if place in under else one) for place, one in enumerate(sent)] if under else sent
 

@@ -5,7 +5,7 @@ the medium than the device type does: nothing is decided before the telegram is 
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .readings import MBusDevice, Reading, Value
 from .registers import REGISTERS
@@ -49,6 +49,13 @@ class _Measured(NamedTuple):
     at: datetime | None
 
 
+class Capture(Protocol):
+    """Reads the stamps of one meter: `Clock.capture`, for a meter whose winter time is known."""
+
+    def __call__(self, sent: str, name: str = "", value: Decimal | None = None) -> datetime | None:
+        """Return when something was captured, aware; None if that is no date, or the clock was not set then."""
+
+
 def split_stamped(groups: Sequence[str], stamp: Stamp) -> tuple[str, str | None] | None:
     """Return the value and the stamp of `(stamp)(value)` or `(value)(stamp)`; None if it is not clear which is which.
 
@@ -66,7 +73,7 @@ def split_stamped(groups: Sequence[str], stamp: Stamp) -> tuple[str, str | None]
     return (second, first) if first[-1:] in {"S", "W"} or stamp(second) is None else None
 
 
-def read_channel(channel: int, objects: Sequence[Object], stamp: Stamp) -> tuple[MBusDevice, list[Reading]] | None:
+def read_channel(channel: int, objects: Sequence[Object], stamp: Capture) -> tuple[MBusDevice, list[Reading]] | None:
     """Return the meter on a channel and its readings; None where there is none, or one that was never read."""
     fields = {code.part: (code, groups[0]) for code, groups in reversed(objects)}
     device_type = count(fields["24.1.0"][1]) if "24.1.0" in fields else None
@@ -74,7 +81,7 @@ def read_channel(channel: int, objects: Sequence[Object], stamp: Stamp) -> tuple
     id_code, equipment_id = next((found for found in ids if found[1]), ids[0] if ids else (None, None))
     if "24.1.0" in fields and device_type is None and id_code is not None and equipment_id is None:
         return None
-    best = _newest(_measured(objects, device_type, stamp))
+    best = _newest(_measured(channel, objects, device_type, stamp))
     if not best:
         return None
     main = next((found for found in best.values() if found.key != "heat_volume"), None) or best["heat_volume"]
@@ -119,10 +126,14 @@ def read_heat_meter(objects: Iterable[Object], identity: Reading | None) -> tupl
     return MBusDevice(0, "heat", equipment_id, None, None), list(readings.values())
 
 
-def _measured(objects: Iterable[Object], device_type: int | None, stamp: Stamp) -> Iterator[_Measured]:
-    for code, groups in objects:
-        if not code.part.startswith(MEASURED):
-            continue
+def measured_name(channel: int | None, place: int = 0) -> str:
+    """Return by which name the stamps of a channel's first reading (the second and so on) follow each other."""
+    return f"{channel}:{place}" if channel else ""
+
+
+def _measured(channel: int, objects: Iterable[Object], device_type: int | None, stamp: Capture) -> Iterator[_Measured]:
+    measured = (one for one in objects if one[0].part.startswith(MEASURED))
+    for place, (code, groups) in enumerate(measured):
         if code.part.startswith("24.3.") and len(groups) >= _PROFILE_GROUPS:
             # Without a unit nothing was ever read.
             if len(groups) != _PROFILE_GROUPS + 1 or not groups[5] or not _is_valid(groups[1]):
@@ -134,8 +145,8 @@ def _measured(objects: Iterable[Object], device_type: int | None, stamp: Stamp) 
             if split is None:
                 continue
             sent, taken = split
-        at = None if taken is None else stamp(taken)
         value, unit = number_with_unit(sent)
+        at = None if taken is None else stamp(taken, measured_name(channel, place), value)
         # A stamp that is no date: the meter has never been read. Digits alone may be a stamp or a state.
         if at is None and (taken is not None or value is None or (unit is None and "." not in sent)):
             continue

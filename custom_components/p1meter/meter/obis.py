@@ -62,7 +62,7 @@ class Obis(NamedTuple):
 
 
 # A meter sends some hundred codes; the bound is for a line of noise.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _parse(text: str) -> Obis:
     parts = _CODE_PARTS.fullmatch(text)
     if parts is None:

@@ -154,12 +154,13 @@ _KIND = {kind.name: kind for kind in _KINDS}
 # DSMR 5.0.2 P1 §6.10: 1 is low, 2 is normal (the table of 3.0 has it the other way round, its note has not).
 # eMUCS-P1: 1 is day or full, 2 is night or reduced.
 _TARIFF_WORDS = {"NL": ("low", "normal"), "BE": ("day", "night")}
-# Meters of other countries may send what a Dutch one does, and mean other tariffs by the same numbers (Croatia).
-_OTHER_PORTS = {"AT", "CH", "DE", "DK", "FI", "HR", "HU", "LT", "LU", "PL", "SE", "SI"}
-# In Sweden the grid companies' power tariffs go by the hour, elsewhere by the quarter of an hour.
-_DEMAND_WINDOWS = {"SE": 3600}
 # Where winter time is UTC+2.
 _EASTERN = {"BG", "CY", "EE", "FI", "GR", "IL", "LT", "LV", "MD", "RO", "UA"}
+# Meters of other countries may send what a Dutch one does, and mean other tariffs by the same numbers (Croatia), or
+# another time (Israel).
+_OTHER_PORTS = {"AT", "CH", "DE", "DK", "HR", "HU", "LU", "PL", "SE", "SI"} | _EASTERN
+# In Sweden the grid companies' power tariffs go by the hour, elsewhere by the quarter of an hour.
+_DEMAND_WINDOWS = {"SE": 3600}
 _BELGIAN_VERSION = re.compile(r"50\d{3}", re.ASCII)
 _VERSION = re.compile(r"\d\d", re.ASCII)
 

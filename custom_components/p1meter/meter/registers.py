@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -138,7 +138,10 @@ def _row(
 
 _BREAKER = ("disconnected", "connected", "ready_for_reconnection")
 _VALVE = ("closed", "open", "released")
-_TARIFFS = ("none", "low", "normal", "day", "night", "tariff_1", "tariff_2", "tariff_3", "tariff_4")
+TARIFFS: Final = range(1, 9)
+"""The numbers that a tariff can have. There are five in Belgium (Iskra IE.5), eight in Germany (Iskra MT382)."""
+
+_TARIFFS = ("none", "low", "normal", "day", "night", *(f"tariff_{number}" for number in TARIFFS))
 
 # A row is enabled unless it is rare; `about` is what tells about the meter rather than about the house.
 _rare = partial(_row, enabled=False)
@@ -156,11 +159,11 @@ def _closing(key: str, quantity: Quantity, role: Role, unit: str, numbers: str =
 _TABLE = (
     # Energy
     _row("import_total", "energy", "total", "kWh", "1.8.0"),  # or the sum of the tariffs, where it is not sent
-    _row("import_tariff_{n}", "energy", "total", "kWh", "1.8.1/2/3/4", "1-1:1.8.1/2/3/4", "1.8.11/12/13/14",
-         enabled="12"),  # from 11 in Israel
+    _row("import_tariff_{n}", "energy", "total", "kWh", "1.8.1/2/3/4/5/6/7/8", "1-1:1.8.1/2/3/4/5/6/7/8",
+         "1.8.11/12/13/14/15/16/17/18", numbers="12345678", enabled="12"),  # from 11 in Israel
     _row("export_total", "energy", "total", "kWh", "2.8.0"),
-    _row("export_tariff_{n}", "energy", "total", "kWh", "2.8.1/2/3/4", "1-1:2.8.1/2/3/4", "2.8.11/12/13/14",
-         enabled="12"),
+    _row("export_tariff_{n}", "energy", "total", "kWh", "2.8.1/2/3/4/5/6/7/8", "1-1:2.8.1/2/3/4/5/6/7/8",
+         "2.8.11/12/13/14/15/16/17/18", numbers="12345678", enabled="12"),
     _rare("energy_combined", "energy", "total", "kWh", "15.8.0"),
     _rare("reactive_import_total", "reactive_energy", "total", "kvarh", "3.8.0"),
     _rare("reactive_import_tariff_{n}", "reactive_energy", "total", "kvarh", "3.8.1/2/3/4"),
@@ -350,5 +353,5 @@ def unit_for(register: Register, profile: Profile) -> str | None:
 def options_for(register: Register, profile: Profile) -> tuple[str, ...]:
     """Return the states that an enum can have on this meter: the tariffs only in the words of its country."""
     if register.key == "tariff":
-        return ("none", *(profile.tariff_name(number) for number in (1, 2, 3, 4)))
+        return ("none", *(profile.tariff_name(number) for number in TARIFFS))
     return register.options

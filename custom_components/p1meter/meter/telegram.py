@@ -45,7 +45,7 @@ from .lines import (
     lines_of,
     take_apart,
 )
-from .mbus import read_channel, read_heat_meter
+from .mbus import measured_name, read_channel, read_heat_meter
 from .profiles import Evidence, Profile, detect, is_belgian_version, profile
 from .readings import MBusDevice, Reading, record
 from .slots import RESET_DATE, RESET_TIME, closings, reset_at
@@ -113,7 +113,7 @@ setattr(Telegram, "objects", _on_demand(vars(Telegram)["objects"]))  # noqa: B01
 
 
 # A meter gives the same evidence in every telegram.
-_detect = lru_cache(maxsize=64)(detect)
+_detect = lru_cache(maxsize=4)(detect)
 
 _NOTHING: Mapping[str, Reading] = MappingProxyType({})
 _NO_METERS: Mapping[int, MBusDevice] = MappingProxyType({})
@@ -261,10 +261,10 @@ class Decoder:
         """Read stamp and number of an M-Bus meter; False if the stamp is none."""
         stamp, _, number = sent.partition(field.between)
         channel = field.item.channel
-        at = self._date(stamp, str(channel))
+        value = Decimal(number.removesuffix(field.after))
+        at = self._date(stamp, measured_name(channel), value)
         if at is None:
             return False
-        value = Decimal(number.removesuffix(field.after))
         readings[field.key] = Reading(field.name, value, field.unit, at, field.obis, channel)
         readings[f"{channel}:last_measured"] = Reading("last_measured", at, None, None, field.obis, channel)
         return True
@@ -365,9 +365,9 @@ class Decoder:
             return Reading(key, at, None, None, item.obis, None)
         return read(item, key, groups, self._profile, self._date)
 
-    def _date(self, sent: str, name: str = "") -> datetime | None:
+    def _date(self, sent: str, name: str = "", value: Decimal | None = None) -> datetime | None:
         """Return when something was captured or happened; None if the clock was not set then."""
-        return self._clock.capture(sent, self._profile.winter_offset, name)
+        return self._clock.capture(sent, self._profile.winter_offset, name, value)
 
     def _read_times(self, sent: Mapping[str, Object]) -> None:
         """Read the points in time that come as two objects, a date and a time."""
@@ -399,7 +399,7 @@ class Decoder:
             if objects[0][0].name.startswith("6-0:"):
                 found = read_heat_meter(objects, readings.pop(_IDENTITY, None))
             else:
-                found = read_channel(channel, objects, partial(self._date, name=str(channel) if channel else ""))
+                found = read_channel(channel, objects, self._date)
             if found is None:
                 continue
             devices[channel], measured = found

@@ -207,14 +207,15 @@ class Clock:
     """Reads the stamps of one meter.
 
     Most stamps say themselves whether they are summer time. For those that do not the zone knows, and for the hour
-    that comes twice in autumn the order: the stamps that follow each other are remembered by a name.
+    that comes twice in autumn the order: the stamps that follow each other are remembered by a name. Who captures on
+    the hour sends the same stamp twice then; that it is another capture is seen by its value.
     """
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
-        self._last: dict[str, datetime] = {}
+        self._last: dict[str, tuple[datetime, Decimal | None]] = {}
 
-    def stamp(self, sent: str, winter_offset: int, name: str = "") -> datetime | None:
+    def stamp(self, sent: str, winter_offset: int, name: str = "", value: Decimal | None = None) -> datetime | None:
         """Return the point in time of a stamp in any form that meters use, aware; None if it is no date.
 
         Args:
@@ -222,6 +223,7 @@ class Clock:
                 (IEC 62056-21 meters), with a leading season digit, or date and time with separators.
             winter_offset: Hours from UTC that W stands for; S is one more.
             name: Stamps of one name follow each other in time; "" for one that stands alone.
+            value: What was captured then, if anything was.
         """
         sent = sent.strip()
         if len(sent) == 13 and sent[12] in "SW":
@@ -236,13 +238,13 @@ class Clock:
         if found["season"]:
             return self._seasonal(_naive(found["seasonal"]), summer=found["season"] == "1")
         digits = found["compact"] or (found["date"] + found["time"]).translate(_SEPARATORS)
-        return self._local(_naive(digits), name)
+        return self._local(_naive(digits), name, value)
 
-    def capture(self, sent: str, winter_offset: int, name: str = "") -> datetime | None:
+    def capture(self, sent: str, winter_offset: int, name: str = "", value: Decimal | None = None) -> datetime | None:
         """Return when something was taken or happened, as `stamp` does; None also if the clock was not set then."""
         if len(sent) == 13 and sent[12] in "SW":
             return _lettered_capture(sent, winter_offset)
-        return captured(self.stamp(sent, winter_offset, name))
+        return captured(self.stamp(sent, winter_offset, name, value))
 
     def date_and_time(self, date: str, time: str, name: str = "") -> datetime | None:
         """Return the point in time that a date (`0170318`, `20-05-31`) and a time (`0000`) give together, or None."""
@@ -255,16 +257,19 @@ class Clock:
             return self._seasonal(naive, summer=day["season"] == "1")
         return self._local(naive, name)
 
-    def _local(self, naive: datetime | None, name: str) -> datetime | None:
+    def _local(self, naive: datetime | None, name: str, value: Decimal | None = None) -> datetime | None:
         if naive is None:
             return None
         stamp = naive.replace(tzinfo=self._zone)
         if name:
             again = stamp.replace(fold=1)
-            last = self._last.get(name)
-            if last and again.utcoffset() != stamp.utcoffset() and stamp.astimezone(UTC) < last - _STEP_BACK:
-                stamp = again
-            self._last[name] = stamp.astimezone(UTC)
+            at, later = stamp.astimezone(UTC), again.astimezone(UTC)
+            last, known = self._last.get(name, (at, value))
+            is_another = at == last and value != known and None not in {value, known}
+            if later > at and (at < last - _STEP_BACK or is_another):
+                # In the zone it would be equal to the same stamp of the hour before: Python compares what clocks show.
+                at, stamp = later, again.replace(tzinfo=timezone(again.utcoffset() or timedelta()))
+            self._last[name] = at, value
         return stamp
 
     def _seasonal(self, naive: datetime | None, *, summer: bool) -> datetime | None:

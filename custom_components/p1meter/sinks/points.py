@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..meter import REGISTERS
+from ..meter.registers import TARIFFS
 from ..meter.values import factor
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def _field(reading: Reading, plan: _Plan, profile: Profile) -> Field | None:
     value = reading.value
     if isinstance(value, str):
         if plan.is_tariff:
-            return next((number for number in (1, 2, 3, 4) if profile.tariff_name(number) == value), None)
+            return next((number for number in TARIFFS if profile.tariff_name(number) == value), None)
         return value.translate(_ONE_LINE)
     if isinstance(value, datetime):
         return milliseconds(value)

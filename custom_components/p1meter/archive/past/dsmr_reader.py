@@ -145,6 +145,11 @@ _END = "\\."
 _TO_THE_HOUR = len("2026-11-21 12")
 
 
+def _hour_of(time: str) -> str:
+    """Return the hour of a time as it is written, with the offset: `2026-10-25 02+02`; in autumn one comes twice."""
+    return time[:_TO_THE_HOUR] + time[_TO_THE_HOUR:].lstrip(":.0123456789")
+
+
 class _Row(NamedTuple):
     line: int
     cells: Sequence[str]
@@ -215,7 +220,7 @@ class Backup:
             self._newest[columns] = row
             if before is None:
                 yield from self._values(columns, row)
-            elif before.cells[columns.time][:_TO_THE_HOUR] != time[:_TO_THE_HOUR]:
+            elif _hour_of(before.cells[columns.time]) != _hour_of(time):
                 yield from self._values(columns, before)
                 yield from self._values(columns, row)
 
