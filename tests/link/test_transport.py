@@ -396,6 +396,23 @@ async def test_a_cancelled_open_leaves_nothing_behind(cable: Cable) -> None:
         pass
 
 
+async def test_a_cancelled_open_of_a_port_that_is_not_there_complains_to_nobody(tmp_path: Path) -> None:
+    """Home Assistant writes what a loop complains of into its log as an error; it may stop at any moment."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    cancelled = 0
+    # Two hops between threads and a call of the system: where it is cut off differs from try to try.
+    for turns in list(range(12)) * 20:
+        opening = asyncio.create_task(open_transport(str(tmp_path / "meter"), EIGHT_BITS))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.wait([opening])
+        cancelled += opening.cancelled()
+    assert cancelled
+    assert complaints == []
+
+
 async def test_a_close_that_is_cancelled_still_frees_the_port(cable: Cable) -> None:
     transport = await open_transport(cable.port, EIGHT_BITS)
     closing = asyncio.create_task(transport.close())

@@ -5,7 +5,7 @@ from contextlib import suppress
 from enum import StrEnum
 import errno
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from serialx import (
@@ -22,7 +22,7 @@ from serialx.descriptor_transport import DescriptorTransport
 from .rfc2217 import NoRfc2217Error, Rfc2217Port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from serialx import BaseSerialTransport
 
@@ -396,7 +396,26 @@ async def _connect(port: str, settings: LineSettings, receiver: _Receiver, *, ra
     async with asyncio.timeout(_OPEN_TIMEOUT):
         if scheme_of(port) == "rfc2217":
             return await _connect_rfc2217(port, settings, receiver, raise_lines=raise_lines)
-        return await _connect_serialx(port, settings, receiver, raise_lines=raise_lines)
+        connecting = _connect_serialx(port, settings, receiver, raise_lines=raise_lines)
+        return await (connecting if is_url(port) else _finish(connecting, port, receiver))
+
+
+async def _finish(connecting: Coroutine[Any, Any, _Port], port: str, receiver: _Receiver) -> _Port:
+    """Open a device of this machine to the end, also when cancelled; what nobody wants any more is closed then.
+
+    The call of the system cannot be cut off, so serialx waits for it either way; but where it was cancelled, asyncio
+    complains to the loop of what that call failed with.
+    """
+    task = asyncio.ensure_future(connecting)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                opened = await task
+            await Transport(port, opened, receiver).close()
+        raise
+    return task.result()
 
 
 async def _connect_serialx(
