@@ -306,8 +306,9 @@ def page(meters: dict[str, Found], wanted: list[Goal], rival: str) -> str:
     of_what = f"{TELEGRAMS:,} consecutive telegrams of each kind in {RUNS} runs"
     legend = (
         f"Processor time of a telegram in µs: of {rival}, of p1meter as it is used and with a new reader for each"
-        " telegram (what follows what in such telegrams is known, and the points in time of captures that were read"
-        " before; no other value is), and of what nobody can do without (decrypting, checksum, one split into lines);"
+        " telegram (what follows what in such telegrams is known, and so are minutes, points in time of captures and"
+        " serial numbers in hexadecimal that were read before; no other value is),"
+        " and of what nobody can do without (decrypting, checksum, one split into lines);"
         " median of the runs."
         f" How many times p1meter is faster than {rival}, and how many times as long as the floor it takes: median"
         " (least to greatest)."

@@ -426,6 +426,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         wall = dt_util.utcnow()
         if accepted := self._accept(items, wall):
             self._use(accepted, wall)
+            if self._first is not None and not self._first.done():
+                self._first.set_result(None)
         elif self.watch.key.record.wrong and self._first is not None and not self._first.done():
             self._first.set_exception(ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="wrong_key"))
 
@@ -441,7 +443,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
                     _LOGGER.debug("Refused (%s): %s %s", item.reason, item.hint, redacted_lines(item.data))
             else:
                 accepted.append(item)
-                self.watch.opened()
+                if self.watch.is_alert:
+                    self.watch.opened()
         self.accepted += len(accepted)
         return accepted
 
@@ -453,30 +456,41 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         if self.loads is not None and self._judge.knows(newest):
             self.loads.feed(newest, wall)
         self._heard = self.hass.loop.time()
-        is_shown = not self._is_too_soon()
+        is_shown = self.settings.interval is None or not self._is_too_soon(self.settings.interval)
         judged = accepted if self.sinks.sinks else accepted[-1:] if is_shown else []
         verdicts = [self._judged(telegram, wall) for telegram in judged]
         if is_shown:
             self._used = self._heard
             self.data, self.readings = newest, verdicts[-1].shown
         for verdict in verdicts:
-            self._take_in(verdict)
+            if verdict.learned or verdict.new:
+                self._take_in(verdict)
         if is_shown:
             self._hand_out(wall)
-            self._tell_news(newest)
-            self._tell_stranger()
-            self.watch.shown(self.readings)
-            if self._captures.take(self.readings, newest.time, wall):
-                self.store.async_save_soon()
-            self._tell_waiting(came=True)
-        self._watch_silence()
-        if self._first is not None and not self._first.done():
-            self._first.set_result(None)
+            self._look_at(newest, wall)
+        if self._silence_timer is None:
+            self._watch_silence()
         if self.sinks.sinks:
-            for telegram, verdict in zip(judged, verdicts, strict=True):
-                if self._judge.knows(telegram):
-                    self.sinks.feed(telegram, verdict.shown, wall)
-            self.sinks.tell(self.issues)
+            self._feed_sinks(judged, verdicts, wall)
+
+    def _feed_sinks(self, telegrams: list[Telegram], verdicts: list[Verdict], wall: datetime) -> None:
+        for telegram, verdict in zip(telegrams, verdicts, strict=True):
+            if self._judge.knows(telegram):
+                self.sinks.feed(telegram, verdict.shown, wall)
+        self.sinks.tell(self.issues)
+
+    @callback
+    def _look_at(self, telegram: Telegram, wall: datetime) -> None:
+        """Look at what every telegram that is shown may tell."""
+        if telegram.statements is not self._news_reader.looked_at:
+            self._tell_news(telegram)
+        if self._judge.stranger != self._told_stranger:
+            self._tell_stranger()
+        self.watch.shown(self.readings)
+        if self._captures.take(self.readings, telegram.time, wall):
+            self.store.async_save_soon()
+        if self._next is not None:
+            self._tell_waiting(came=True)
 
     def _tell_waiting(self, *, came: bool) -> None:
         """Tell who waits for the next telegram whether it came."""
@@ -500,12 +514,12 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         for one in news:
             self._news_listener(one)
 
-    def _is_too_soon(self) -> bool:
+    def _is_too_soon(self, wanted: float) -> bool:
         """Whether a person wants fewer telegrams than this meter sends, and this one is too many."""
-        if self.settings.interval is None or self.settings.optical is not None or not self.last_update_success:
+        if self.settings.optical is not None or not self.last_update_success:
             return False
         # Telegrams are not on the second: the one that is nearest to the wanted moment counts.
-        return self._heard - self._used < self.settings.interval - (self.interval or 0.0) / 2
+        return self._heard - self._used < wanted - (self.interval or 0.0) / 2
 
     @callback
     def _take_in(self, verdict: Verdict) -> None:
@@ -523,7 +537,8 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     def _hand_out(self, wall: datetime) -> None:
         """Write what is due; everything after a silence."""
         if self.last_update_success:
-            self.call(self._due(wall))
+            if due := self._due(wall):
+                self.call(due)
             return
         self.last_update_success, self.last_exception = True, None
         self._reporter.forget()

@@ -5,7 +5,6 @@ Pure: no clock of its own, nothing of Home Assistant.
 
 from datetime import datetime
 from enum import StrEnum
-from operator import is_
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .memory import Memory, slot_id
@@ -58,19 +57,18 @@ class NewsReader:
         """Begin with what is known."""
         self._memory = memory
         self._told = memory.events
-        self._looked_at: list[Reading | None] = []
+        self.looked_at: object = None
+        """The statements of the telegram that was read last: `read` finds nothing new in the same ones."""
 
     def read(self, telegram: Telegram) -> list[News] | None:
         """Return what is new in the newest telegram, oldest first; None if there is nothing to remember either."""
         readings = telegram.readings
-        watched = [readings.get(key) for key in _WATCHED]
-        # Lines that are as they were give the same reading again.
-        if self._looked_at and all(map(is_, watched, self._looked_at, strict=True)):
+        if telegram.statements is self.looked_at:
             return None
         sent_id = _text(readings, _ID)
         if sent_id != "" and sent_id != (self._memory.ids.get(ELECTRICITY) or sent_id):
             return None
-        self._looked_at = watched
+        self.looked_at = telegram.statements
         before = dict(self._told)
         self._told.update({slot_id(ELECTRICITY, key): _text(readings, key) for key in _WATCHED if key in readings})
         self._told[_ID_SLOT] = sent_id

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from itertools import compress
 from math import inf
-from operator import is_not
 from typing import TYPE_CHECKING, Final
 
 from .meter import REGISTERS, Reading
@@ -22,7 +20,7 @@ from .meter.values import UNITS, factor
 from .own import OWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 # Home Assistant makes its short-term statistics of five minutes each: what is written before a mark counts there (s).
 _PERIOD: Final = 300.0
@@ -429,12 +427,10 @@ class Reporter:
         values = self._values
         readings = self._last
         order, self._order = self._order, list(readings)
-        news: Iterator[tuple[str, Reading]]
-        if order == self._order:
-            news = compress(readings.items(), map(is_not, readings.values(), last.values(), strict=True))
-        else:
-            news = ((key, reading) for key, reading in readings.items() if last.get(key) is not reading)
-        for key, reading in news:
+        lasts = last.values() if order == self._order else map(last.get, readings)
+        for (key, reading), known in zip(readings.items(), lasts, strict=True):
+            if reading is known:
+                continue
             value = values.get(key)
             # Most of what changes is noise, or a total that has hardly grown: that must cost next to nothing.
             if (

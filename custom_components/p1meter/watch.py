@@ -74,6 +74,8 @@ class Watch:
         self._told_silent: str | None = None
         self._told_request: str | None = None
         self._unsupported = 0
+        self.is_alert = True
+        """Whether anything was refused since a telegram came: then `opened` is to be told of the next one."""
         self._profile = store.memory.profile
 
     @callback
@@ -84,6 +86,7 @@ class Watch:
     @callback
     def opened(self) -> None:
         """A telegram came."""
+        self.is_alert = False
         if self._unsupported:
             self._unsupported = 0
             self._issues.hide(ISSUE_ENCRYPTION_UNSUPPORTED)
@@ -157,6 +160,7 @@ class Watch:
     @callback
     def refused(self, item: Rejected) -> None:
         """Something was no telegram."""
+        self.is_alert = True
         if item.reason is Reason.KEY or (item.reason is Reason.CIPHER and item.data.startswith(_TAG_OF_ENCRYPTED)):
             self.key.failed(self._hass.loop.time())
             self._remember_key()

@@ -181,6 +181,62 @@ def test_two_meters_of_a_kind_are_read_side_by_side() -> None:
             assert found.mbus[1].at == datetime(2024, 7, 1, 9, number, tzinfo=UTC)
 
 
+STATING = (
+    *HEAD,
+    "0-0:96.1.1(3132)",
+    *TARIFFS,
+    "0-0:96.14.0(0001)",
+    *POWER,
+    "0-0:96.7.21(00004)",
+    "1-0:99.97.0(1)(0-0:96.7.19)(240601120000S)(0000000240*s)",
+    "0-0:96.13.0()",
+    *GAS,
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "then", "is_stated"),
+    [
+        ("(240701120000S)", "(240701120001S)", False),
+        ("00.500*kW", "01.250*kW", False),
+        ("000002.000*kWh", "000002.001*kWh", False),
+        ("0-0:96.1.1(3132)", "0-0:96.1.1(3133)", True),
+        ("96.14.0(0001)", "96.14.0(0002)", True),
+        ("96.7.21(00004)", "96.7.21(00005)", True),
+        ("(240601120000S)", "(240701115900S)", True),
+        ("96.13.0()", "96.13.0(4142)", True),
+        ("0-1:96.1.0(303132)", "0-1:96.1.0(303133)", True),
+        ("00001.400*m3", "00001.500*m3", True),
+        ("1-0:2.7.0(00.000*kW)", "1-0:21.7.0(00.000*kW)", True),
+    ],
+)
+def test_the_statements_are_the_same_object_until_one_is_another(sent: str, then: str, *, is_stated: bool) -> None:
+    """Who looks for news, or for whose telegram it is, looks at that alone."""
+    reader = Reader()
+    *_, first, before = [
+        item for _ in range(3) for item in reader.feed(telegram("TST5", *STATING)) if isinstance(item, Telegram)
+    ]
+    assert before.statements is first.statements
+    lines = [line.replace(sent, then) for line in STATING]
+    assert lines != list(STATING)
+
+    (after,) = reader.feed(telegram("TST5", *lines))
+
+    assert isinstance(after, Telegram)
+    assert (after.statements is not before.statements) is is_stated
+
+
+def test_another_meter_or_another_reader_states_something_else() -> None:
+    reader = Reader()
+    (ours,) = reader.feed(telegram("TST5", *STATING))
+    (others,) = reader.feed(telegram("TST6", *STATING))
+    (again,) = read(telegram("TST5", *STATING))
+    assert isinstance(ours, Telegram)
+    assert isinstance(others, Telegram)
+    assert isinstance(again, Telegram)
+    assert len({id(one.statements) for one in (ours, others, again)}) == 3
+
+
 @pytest.mark.parametrize("first", ["gas", "water"])
 def test_meters_that_change_places_are_not_taken_for_one_another(first: str) -> None:
     """The same codes in the same order: only the device type tells."""

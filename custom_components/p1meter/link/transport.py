@@ -172,6 +172,11 @@ class _Receiver(asyncio.Protocol):
         self._transport = cast("_Port", transport)
 
     def data_received(self, data: bytes) -> None:
+        listener = self._listener
+        if listener is not None and not self._buffer and len(data) <= listener.limit and not listener.ended.done():
+            # So it is nearly always: a whole telegram.
+            self._give(listener, bytes(data))
+            return
         self._buffer += data
         self._tell()
         if len(self._buffer) > _BUFFER_LIMIT and not self._paused and self._transport is not None:
@@ -196,20 +201,23 @@ class _Receiver(asyncio.Protocol):
 
     def _hand_on(self, listener: _Listener) -> None:
         """Hand on what is there, here and now: to wake a task costs more than most pieces are worth."""
-        take, limit, ended = listener
-        while self._buffer and not ended.done():
-            try:
-                wants_more = take(self._take_out(limit))
-            except Exception as err:
-                # It belongs to who listens; but what is done with a telegram may end the listening itself.
-                if ended.done():
-                    raise
-                ended.set_exception(err)
-            else:
-                if not wants_more and not ended.done():
-                    ended.set_result(True)
-        if self.closed.is_set() and not ended.done():
-            ended.set_result(False)
+        while self._buffer and not listener.ended.done():
+            self._give(listener, self._take_out(listener.limit))
+        if self.closed.is_set() and not listener.ended.done():
+            listener.ended.set_result(False)
+
+    def _give(self, listener: _Listener, data: bytes) -> None:
+        take, _, ended = listener
+        try:
+            wants_more = take(data)
+        except Exception as err:
+            # It belongs to who listens; but what is done with a telegram may end the listening itself.
+            if ended.done():
+                raise
+            ended.set_exception(err)
+        else:
+            if not wants_more and not ended.done():
+                ended.set_result(True)
 
     def _take_out(self, limit: int) -> bytes:
         data = bytes(self._buffer[:limit])

@@ -121,6 +121,9 @@ class Form:
     Attributes:
         match: Fits a telegram of this form, a group for each value.
         fields: What the groups are.
+        numbers: Those that are numbers without a sign: group, key, unit, code.
+        counts: Those that are counts: group, key, code.
+        others: Those that give anything else by themselves: group and what it is.
         ident: The identification.
         profile: What kind of meter it is.
         blank: The keys of its readings, in order; with a reading only what decides about the others.
@@ -135,6 +138,9 @@ class Form:
 
     match: Callable[[str], re.Match[str] | None]
     fields: Sequence[Field]
+    numbers: Sequence[tuple[int, str, str | None, Obis]]
+    counts: Sequence[tuple[int, str, Obis]]
+    others: Sequence[tuple[int, Field]]
     ident: str
     profile: Profile
     blank: dict[str, Reading]
@@ -270,6 +276,9 @@ def _learn(text: str, known: Known) -> Form | None:
     return Form(
         match,
         fields,
+        [(index, field.key, field.unit, field.obis) for index, field in enumerate(fields) if field.kind == NUMBER],
+        [(index, field.key, field.obis) for index, field in enumerate(fields) if field.kind == COUNT],
+        [(index, field) for index, field in enumerate(fields) if field.kind not in {NUMBER, COUNT, UNKNOWN, TOGETHER}],
         content.ident,
         known.profile,
         teller.blank(),

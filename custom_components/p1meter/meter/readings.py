@@ -1,6 +1,6 @@
 """What a telegram is made of once it is read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, dataclass_transform
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 type Value = Decimal | datetime | str | int | None
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record[T](made: type[T]) -> type[T]:
     """Make a dataclass of a class whose instances are never changed: a type checker sees to that.
 

@@ -5,24 +5,23 @@ form of its telegrams (`form.py`) and the values of the one before: what is the 
 another one only the value is read. A telegram without a form that is known is read from the beginning.
 """
 
+import dataclasses
 from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache, partial
-from itertools import compress
-from operator import ne
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from .codes import PARTS_OF_TIME, code_of
 from .electricity import NET, TELEGRAM_TIME, TOTALS, TOTALS_AND_TARIFFS, addends, closed, derive, net, read, total
 from .form import (
-    ABOUT,
     COUNT,
     MEASURED,
     NUMBER,
     READING,
     TEXT,
     TIME,
+    TOGETHER,
     UNKNOWN,
     Field,
     Form,
@@ -76,6 +75,9 @@ class Telegram:
         raw: The bytes, from `/` to the end.
         checksum: Whether it had one (that was right).
         zone: Where its stamps are local that do not say it themselves.
+        statements: The very same object as in the telegram before, as long as nothing but the time, the numbers of the
+            electricity meter and what is unknown are other ones: no id, state, text or counter, and nothing of an M-Bus
+            meter. Who looks at those looks at them once.
     """
 
     ident: str
@@ -89,6 +91,7 @@ class Telegram:
     raw: bytes
     checksum: bool
     zone: tzinfo
+    statements: object = dataclasses.field(compare=False, repr=False)
 
 
 @lru_cache(maxsize=4)
@@ -150,6 +153,7 @@ class Decoder:
         self._readings: dict[str, Reading] = {}
         self._unknown = _NOTHING
         self._mbus = _NO_METERS
+        self._statements = object()
         self._ever_sent: frozenset[str] = frozenset()
 
     def knows(self, raw: bytes) -> bool:
@@ -163,8 +167,10 @@ class Decoder:
         raw, sent, checksum, block = frame
         asked, self._asked = self._asked, None
         fit = asked[1] if asked is not None and asked[0] is raw else self._look_at(sent, (checksum, block))
+        text: Any  # see `_on_demand`
         text, self._how, form, values = fit
-        if form is None or not self._update(form, values, anew=form is not self._form):
+        reads = self._update if form is self._form else self._read_all
+        if form is None or not reads(form, values):
             self._read(text)
         clock = self._readings.get(TELEGRAM_TIME)
         time = None if clock is None else clock.value
@@ -173,13 +179,14 @@ class Decoder:
             self._profile,
             time if isinstance(time, datetime) else None,
             at,
-            cast("Any", text),  # see `_on_demand`
+            text,
             MappingProxyType(self._readings),
             self._unknown,
             self._mbus,
             raw,
             checksum,
             self._zone,
+            self._statements,
         )
 
     def _look_at(self, sent: bytes, how: tuple[bool, bool]) -> _Fit:
@@ -192,63 +199,100 @@ class Decoder:
 
     # --- a telegram whose form is known -------------------------------------------------------------------------------
 
-    def _update(self, form: Form, values: tuple[str, ...], *, anew: bool) -> bool:  # noqa: C901, PLR0912 (it runs every second: not cut into calls)
-        """Read the values that are others than before, or all of them; False if there is more to it than these."""
-        changed: Iterable[tuple[Field, str]] = zip(form.fields, values, strict=True)
-        if anew:
-            if not self._take_up(form):
-                return False
-            readings = form.blank.copy()
-        else:
-            readings = self._readings.copy()
-            changed = compress(changed, map(ne, values, self._values, strict=True))
+    def _update(self, form: Form, values: tuple[str, ...]) -> bool:  # noqa: C901 (it runs every second: not cut into calls)
+        """Read the values that are others than before; False if there is more to it than these."""
+        fields, before = form.fields, self._values
+        readings = self._readings.copy()
         fed: set[str] = set()
-        of_meters = unknown_changed = anew
-        for field, sent in changed:
+        stated = unknown_changed = False
+        for index, sent in enumerate(values):
+            if sent == before[index]:
+                continue
+            field = fields[index]
             kind, key = field.kind, field.key
             if kind is NUMBER:
                 readings[key] = Reading(key, Decimal(sent), field.unit, None, field.obis, None)
-            elif kind is COUNT:
-                readings[key] = Reading(key, int(sent), None, None, field.obis, None)
-            elif kind is TIME:
-                at = self._clock.stamp(sent.partition(")(")[0], self._profile.winter_offset, key)
-                readings[key] = Reading(key, at, None, None, field.obis, None)
-            elif kind is TEXT:
-                readings[key] = Reading(key, field.reads(sent.partition(")(")[0]), None, None, field.obis, None)
-            elif kind is READING:
-                # Only a version gives no reading, and what it is does not change.
-                readings[key] = self._single(field.item, key, tuple(sent.split(")("))) or readings[key]
-            elif kind is MEASURED:
-                if not self._read_measured(field, sent, readings):
-                    return False
-                of_meters = True
-            elif kind is ABOUT:
-                value = field.reads(sent.partition(")(")[0])
-                readings[key] = Reading(field.name, value, None, None, field.obis, field.item.channel)
-                of_meters = True
             elif kind is UNKNOWN:
                 unknown_changed = True
-            elif not anew:
-                return self._update(form, values, anew=True)
+            elif kind is TOGETHER:
+                return self._read_all(form, values)
+            elif not self._read_field(field, sent, readings):
+                return False
+            elif kind is not TIME:
+                stated = stated or field.item.channel is not None or not isinstance(readings[key].value, Decimal)
             if field.feeds is not None:
                 fed.add(field.feeds)
-        if anew:
-            self._read_together(form, values, readings)
-        for key in form.ways if anew else fed:
+        for key in fed:
             computed = form.ways[key](readings)
             if computed is not None:
                 readings[key] = computed
-            elif not anew and key in readings:
-                return self._update(form, values, anew=True)
+            elif key in readings:
+                return self._read_all(form, values)
         # What comes and goes by its value leaves more readings or fewer.
-        if len(readings) != len(form.blank) or (anew and not all(readings.values())):
+        if len(readings) != len(form.blank):
             return False
+        self._keep(form, values, readings, stated=stated, unknown_changed=unknown_changed)
+        return True
+
+    def _read_all(self, form: Form, values: tuple[str, ...]) -> bool:
+        """Read all values of a form; False if there is more to it than these."""
+        if not self._take_up(form):
+            return False
+        readings = form.blank.copy()
+        for index, key, unit, obis in form.numbers:
+            readings[key] = Reading(key, Decimal(values[index]), unit, None, obis, None)
+        for index, key, obis in form.counts:
+            readings[key] = Reading(key, int(values[index]), None, None, obis, None)
+        for index, field in form.others:
+            if not self._read_field(field, values[index], readings):
+                return False
+        self._read_together(form, values, readings)
+        for key, way in form.ways.items():
+            computed = way(readings)
+            if computed is not None:
+                readings[key] = computed
+        if len(readings) != len(form.blank) or not all(readings.values()):
+            return False
+        self._keep(form, values, readings, stated=True, unknown_changed=True)
+        return True
+
+    def _read_field(self, field: Field, sent: str, readings: dict[str, Reading]) -> bool:
+        """Read what is no plain number, and what its line gives by itself; False if it is not what it was."""
+        kind, key = field.kind, field.key
+        if kind is COUNT:
+            readings[key] = Reading(key, int(sent), None, None, field.obis, None)
+        elif kind is TIME:
+            at = self._clock.stamp(sent.partition(")(")[0], self._profile.winter_offset, key)
+            readings[key] = Reading(key, at, None, None, field.obis, None)
+        elif kind is TEXT:
+            readings[key] = Reading(key, field.reads(sent.partition(")(")[0]), None, None, field.obis, None)
+        elif kind is READING:
+            # Only a version gives no reading, and what it is does not change.
+            readings[key] = self._single(field.item, key, tuple(sent.split(")("))) or readings[key]
+        elif kind is MEASURED:
+            return self._read_measured(field, sent, readings)
+        else:
+            value = field.reads(sent.partition(")(")[0])
+            readings[key] = Reading(field.name, value, None, None, field.obis, field.item.channel)
+        return True
+
+    def _keep(
+        self,
+        form: Form,
+        values: tuple[str, ...],
+        readings: dict[str, Reading],
+        *,
+        stated: bool,
+        unknown_changed: bool,
+    ) -> None:
+        """Note what was read, and renew what follows from it."""
         self._form, self._values, self._readings = form, values, readings
-        if of_meters and form.meters:
-            self._mbus = MappingProxyType(form.devices(readings))
+        if stated:
+            self._statements = object()
+            if form.meters:
+                self._mbus = MappingProxyType(form.devices(readings))
         if unknown_changed:
             self._unknown = _read_unknown(form.objects(form.unknown, values))
-        return True
 
     def _take_up(self, form: Form) -> bool:
         """Go on with another form; False if more is known of this meter: what it once sent is not computed."""
@@ -315,6 +359,7 @@ class Decoder:
         # Without a medium, the codes of a heat meter are known only as a whole.
         strangers = strangers and strangers - {one.obis for one in self._readings.values()}
         self._unknown = _read_unknown(content.objects(one for one in structure.objects if one[1].obis in strangers))
+        self._statements = object()
         self._form, self._values = None, ()
         if self._ever_sent == sent:
             known = Known(self._readings, moved, self._profile, self._ever_sent, ways, self._mbus)

@@ -186,6 +186,7 @@ def _octets(digits: str) -> bytes | None:
         return None
 
 
+_SECONDS = {f"{second:02}": timedelta(seconds=second) for second in range(60)}
 _FIXED = {hours: timezone(timedelta(hours=hours)) for hours in (1, 2, 3)}
 _STAMP = re.compile(
     r"(?P<compact>\d{10}(?:\d{2})?)"  # YYMMDDhhmm[ss], YYYYMMDDhhmm
@@ -228,10 +229,8 @@ class Clock:
         sent = sent.strip()
         if len(sent) == 13 and sent[12] in "SW":
             minute = _minute(sent[:10], winter_offset + (sent[12] == "S"))
-            seconds = sent[10:12]
-            if minute is None or not seconds.isdecimal() or seconds >= "60":
-                return None
-            return minute.replace(second=int(seconds))
+            seconds = _SECONDS.get(sent[10:12])
+            return None if minute is None or seconds is None else minute + seconds
         found = _STAMP.fullmatch(sent)
         if found is None:
             return None
