@@ -396,6 +396,30 @@ async def test_a_cancelled_open_leaves_nothing_behind(cable: Cable) -> None:
         pass
 
 
+async def test_who_is_cancelled_twice_while_it_opens_leaves_nothing_behind_either(cable: Cable) -> None:
+    """Once by a limit of time, say, and then because Home Assistant stops."""
+    before = open_files()
+    for turns in range(24):
+        opening = asyncio.create_task(open_transport(cable.port, EIGHT_BITS))
+        for _ in range(turns // 2):
+            await asyncio.sleep(0)
+        opening.cancel()
+        for _ in range(turns % 6):
+            await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.wait([opening])
+        if not opening.cancelled() and opening.exception() is None:
+            await opening.result().close()
+    # Nobody waits for what was begun: it may hold the port for a moment yet.
+    async with asyncio.timeout(TIMEOUT):
+        while True:
+            with contextlib.suppress(TransportError):
+                await (await open_transport(cable.port, EIGHT_BITS)).close()
+                break
+            await asyncio.sleep(0.001)
+    await until(lambda: open_files() == before)
+
+
 async def test_a_cancelled_open_of_a_port_that_is_not_there_complains_to_nobody(tmp_path: Path) -> None:
     """Home Assistant writes what a loop complains of into its log as an error; it may stop at any moment."""
     complaints: list[object] = []

@@ -418,12 +418,22 @@ async def _finish(connecting: Coroutine[Any, Any, _Port], port: str, receiver: _
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:
-        with suppress(Exception):
-            async with asyncio.timeout(_CLOSE_TIMEOUT):
-                opened = await task
-            await Transport(port, opened, receiver).close()
+        # However long it takes, and whoever waits for it no longer.
+        task.add_done_callback(_give_up)
+        await asyncio.wait([task], timeout=_CLOSE_TIMEOUT)
+        if _has_opened(task):
+            await Transport(port, task.result(), receiver).close()
         raise
     return task.result()
+
+
+def _give_up(task: asyncio.Future[_Port]) -> None:
+    if _has_opened(task):
+        task.result().abort()
+
+
+def _has_opened(task: asyncio.Future[_Port]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 async def _connect_serialx(
