@@ -482,6 +482,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     @callback
     def _look_at(self, telegram: Telegram, wall: datetime) -> None:
         """Look at what every telegram that is shown may tell."""
+        # Those called ask the same themselves; but this runs every second, and a call costs more than the question.
         if telegram.statements is not self._news_reader.looked_at:
             self._tell_news(telegram)
         if self._judge.stranger != self._told_stranger:
