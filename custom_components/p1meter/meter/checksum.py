@@ -15,3 +15,9 @@ def bcc(data: bytes) -> int:
     `data` is what stands after STX, up to and including ETX.
     """
     return reduce(xor, data, 0) & 0x7F
+
+
+def ends_in_crc(raw: bytes) -> bool:
+    """Return whether a telegram ends in a line of `!` and its right CRC (DSMR 5.0.2 P1 §5.2)."""
+    stated, computed = raw[-9:], b"\r\n!%04X\r\n" % crc16_arc(raw[:-6])
+    return stated == computed or stated.upper() == computed

@@ -36,6 +36,7 @@ ABOUT = "about"  # what else is said of it, as a text
 UNKNOWN = "unknown"  # nobody told us about its code
 TOGETHER = "together"  # what it gives takes other lines too
 
+_MOVING = {NUMBER, TIME}
 _FED = {part: key for sums in (NET, TOTALS) for key, parts in sums.items() for part in parts}
 # What decides which meter it is, and with that about the other values.
 _DECIDING = {VERSION, BELGIAN_VERSION}
@@ -156,6 +157,35 @@ class Form:
         """Return some of the objects of a telegram with these values."""
         return [(item, tuple(values[index].split(")("))) for index, item in places]
 
+    def calm(self, text: str, *, checksum: bool) -> Calm | None:
+        """Return what telegrams have in common that differ from this one in numbers and in time alone.
+
+        None if this one is not of this form, or does not end as nearly all do.
+
+        Args:
+            text: The telegram.
+            checksum: Whether it ends in one.
+        """
+        found = self.match(text)
+        if found is None:
+            return None
+        moving = [index for index, field in enumerate(self.fields) if field.kind in _MOVING]
+        fields: list[Field] = []
+        patterns: list[str] = []
+        before, end = -1, 0
+        for index in moving:
+            fields += self.fields[before + 1 : index][:1]
+            patterns.append(_stretch(text[end : found.start(index + 1)], stays=index == before + 1))
+            before, end = index, found.end(index + 1)
+            fields.append(self.fields[index])
+            patterns.append(f"({_number(found[index + 1]) if self.fields[index].kind == NUMBER else _GROUPS})")
+        fields += self.fields[before + 1 :][:1]
+        patterns.append(_stretch(text[end : text.index("!", end)], stays=before + 1 == len(self.fields)))
+        pattern = f"{''.join(patterns)}!{'[0-9A-Fa-f]{4}' if checksum else ''}\r\n"
+        match = re.compile(pattern, re.DOTALL).fullmatch
+        again = match(text)
+        return None if again is None else Calm(match, fields, again.groups())
+
     def devices(self, readings: Mapping[str, Reading]) -> dict[int, MBusDevice]:
         """Return the M-Bus meters that are read by their lines."""
         devices = {}
@@ -165,6 +195,21 @@ class Form:
                 meter.channel, meter.role, cast("str | None", serial), meter.device_type, readings[meter.measured].at
             )
         return devices
+
+
+@record
+class Calm:
+    """What telegrams of a form have in common while only numbers and the time move.
+
+    Attributes:
+        match: Fits such a telegram, with a group for each value that moves and for each stretch of what may not.
+        fields: What the groups are; of a stretch, the first field in it.
+        values: What the groups were.
+    """
+
+    match: Callable[[str], re.Match[str] | None]
+    fields: Sequence[Field]
+    values: tuple[str, ...]
 
 
 @record
@@ -315,6 +360,14 @@ def _lines(text: str, content: Content) -> tuple[str, dict[int, _Line]]:
         inner = rest.rstrip("\r\n")[:-1]
         objects[place] = _Line(item, groups, head, inner, rest[len(inner) + 1 :])
     return end.join(sent[first]), objects
+
+
+def _stretch(text: str, *, stays: bool) -> str:
+    """Return what fits what stands between two values that move.
+
+    Where something else may be stated, it is a group of that length: so it is the same pattern again if it is.
+    """
+    return re.escape(text) if stays else f"(.{{{len(text)}}})"
 
 
 def _number(like: str) -> str:

@@ -9,7 +9,7 @@ from collections import deque
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from .checksum import crc16_arc
+from .checksum import ends_in_crc
 from .cipher import (
     HEADER,
     LOOKS_BACK,
@@ -169,17 +169,25 @@ class FrameFinder:
 
     def feed(self, data: bytes) -> list[Frame | Rejected]:
         """Take the next bytes; return, in the order of the stream, what became whole and what was refused."""
-        if self._begins_line and not self._gap and self._step in self._before_end:
-            whole = bytes(self._buffer) + data if self._buffer else data
-            if taken := self._take_whole(whole):
-                if self._buffer:
-                    self._drop(len(self._buffer))
-                    self._become(FrameFinder._between)
-                data = whole[taken:]
+        if (whole := self.since(data)) and (taken := self._take_whole(whole)):
+            self.start_anew()
+            data = whole[taken:]
         if data:
             self._buffer += data
             self._run()
         return self._hand_over()
+
+    def since(self, data: bytes) -> bytes:
+        """Return all that came since the last telegram, up to `data`; nothing if it cannot begin with a plain one."""
+        if not self._begins_line or self._gap or self._step not in self._before_end:
+            return b""
+        return bytes(self._buffer) + data if self._buffer else data
+
+    def start_anew(self) -> None:
+        """Note that what came is taken."""
+        if self._buffer:
+            self._drop(len(self._buffer))
+            self._become(FrameFinder._between)
 
     def close(self) -> list[Frame | Rejected]:
         """End the input, or note that it fell silent: what is left is refused. `feed` may follow."""
@@ -216,8 +224,7 @@ class FrameFinder:
             if ident is None:
                 return False
             self._ident_line = ident[0]
-        stated, computed = raw[-9:], b"\r\n!%04X\r\n" % crc16_arc(raw[:-6])
-        return stated == computed or stated.upper() == computed
+        return ends_in_crc(raw)
 
     def _run(self) -> None:
         while self._buffer and self._step(self):

@@ -34,6 +34,11 @@ class Reader:
     def feed(self, data: bytes, at: ReceivedAt | None = None) -> list[Telegram | Rejected]:
         """Take what was received at `at`; return, in order, the telegrams that became whole and what was refused."""
         self._at = at
+        if data.endswith(b"\n"):
+            telegram = self._decoder.again(self._finder.since(data), at)
+            if telegram is not None:
+                self._finder.start_anew()
+                return [telegram]
         return self._decode(self._finder.feed(data))
 
     def close(self) -> list[Telegram | Rejected]:

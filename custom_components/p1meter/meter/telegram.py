@@ -2,7 +2,8 @@
 
 A meter says nearly the same every second. What a line gives depends on little but the line, so the decoder keeps the
 form of its telegrams (`form.py`) and the values of the one before: what is the same keeps its reading, and of what is
-another one only the value is read. A telegram without a form that is known is read from the beginning.
+another one only the value is read. A telegram without a form that is known is read from the beginning. Most come whole,
+and of them only numbers and the time are others: those take the shortest way (`Decoder.again`), to the same.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
+from .checksum import ends_in_crc
 from .codes import PARTS_OF_TIME, code_of
 from .electricity import NET, TELEGRAM_TIME, TOTALS, TOTALS_AND_TARIFFS, addends, closed, derive, net, read, total
 from .form import (
@@ -23,6 +25,7 @@ from .form import (
     TIME,
     TOGETHER,
     UNKNOWN,
+    Calm,
     Field,
     Form,
     Known,
@@ -148,6 +151,10 @@ class Decoder:
         self._form: Form | None = None
         self._how = (False, False)
         self._values: tuple[str, ...] = ()
+        self._text = ""
+        # Whether nothing but numbers and the time was another, and what is known as long as that is so.
+        self._is_calm = False
+        self._calm: Calm | None = None
         self._ident = ""
         self._profile = profile("generic", country)
         self._readings: dict[str, Reading] = {}
@@ -167,11 +174,67 @@ class Decoder:
         raw, sent, checksum, block = frame
         asked, self._asked = self._asked, None
         fit = asked[1] if asked is not None and asked[0] is raw else self._look_at(sent, (checksum, block))
-        text: Any  # see `_on_demand`
-        text, self._how, form, values = fit
+        if self._calm is not None:
+            self._leave_calm()
+        self._text, self._how, form, values = fit
         reads = self._update if form is self._form else self._read_all
         if form is None or not reads(form, values):
-            self._read(text)
+            self._read(self._text)
+        return self._telegram(raw, at, checksum=checksum)
+
+    def again(self, raw: bytes, at: ReceivedAt | None) -> Telegram | None:
+        """Return what a telegram says in which nothing but numbers and the time is another than in the one before.
+
+        None if it is no such telegram, or none at all: then nothing is noted of it.
+        """
+        form, checksum = self._form, self._how[0]
+        calm = self._calm or self._calm_down()
+        if form is None or calm is None:
+            return None
+        text = raw.decode("latin-1")
+        found = calm.match(text)
+        if not found or (checksum and not ends_in_crc(raw)):
+            return None
+        values = found.groups()
+        fields, before = calm.fields, self._values
+        readings = self._readings.copy()
+        for index, sent in enumerate(values):
+            if sent == before[index]:
+                continue
+            field = fields[index]
+            kind, key = field.kind, field.key
+            if kind is NUMBER:
+                readings[key] = Reading(key, Decimal(sent), field.unit, None, field.obis, None)
+                # Of two that moved, the second computes it once more, and from both.
+                if field.feeds is not None and (computed := form.ways[field.feeds](readings)) is not None:
+                    readings[field.feeds] = computed
+            elif kind is TIME:
+                self._read_field(field, sent, readings)
+            else:
+                return None
+        self._text, self._values, self._readings = text, values, readings
+        return self._telegram(raw, at, checksum=checksum)
+
+    def _calm_down(self) -> Calm | None:
+        """Expect that what stayed in the telegram before stays; None if something did not, or it came otherwise."""
+        if self._is_calm and self._form is not None and self._text.endswith("\r\n"):
+            self._calm = self._form.calm(self._text, checksum=self._how[0])
+            if self._calm is not None:
+                self._values = self._calm.values
+        return self._calm
+
+    def _leave_calm(self) -> None:
+        """Go on with the whole form, and with all values of the telegram before."""
+        self._calm = None
+        found = None if self._form is None else self._form.match(self._text)
+        if found is None:
+            self._form = None
+        else:
+            self._values = found.groups()
+
+    def _telegram(self, raw: bytes, at: ReceivedAt | None, *, checksum: bool) -> Telegram:
+        """Return the telegram that was read."""
+        text: Any = self._text  # see `_on_demand`
         clock = self._readings.get(TELEGRAM_TIME)
         time = None if clock is None else clock.value
         return Telegram(
@@ -205,6 +268,7 @@ class Decoder:
         readings = self._readings.copy()
         fed: set[str] = set()
         stated = unknown_changed = False
+        is_calm = True
         for index, sent in enumerate(values):
             if sent == before[index]:
                 continue
@@ -219,6 +283,7 @@ class Decoder:
             elif not self._read_field(field, sent, readings):
                 return False
             elif kind is not TIME:
+                is_calm = False
                 stated = stated or field.item.channel is not None or not isinstance(readings[key].value, Decimal)
             if field.feeds is not None:
                 fed.add(field.feeds)
@@ -232,6 +297,7 @@ class Decoder:
         if len(readings) != len(form.blank):
             return False
         self._keep(form, values, readings, stated=stated, unknown_changed=unknown_changed)
+        self._is_calm = is_calm and not unknown_changed
         return True
 
     def _read_all(self, form: Form, values: tuple[str, ...]) -> bool:
@@ -254,6 +320,7 @@ class Decoder:
         if len(readings) != len(form.blank) or not all(readings.values()):
             return False
         self._keep(form, values, readings, stated=True, unknown_changed=True)
+        self._is_calm = False
         return True
 
     def _read_field(self, field: Field, sent: str, readings: dict[str, Reading]) -> bool:
