@@ -157,18 +157,16 @@ class Form:
         """Return some of the objects of a telegram with these values."""
         return [(item, tuple(values[index].split(")("))) for index, item in places]
 
-    def calm(self, text: str, *, checksum: bool) -> Calm | None:
+    def calm(self, found: re.Match[str], *, checksum: bool) -> Calm | None:
         """Return what telegrams have in common that differ from this one in numbers and in time alone.
 
-        None if this one is not of this form, or does not end as nearly all do.
+        None if this one does not end as nearly all do.
 
         Args:
-            text: The telegram.
+            found: What `match` found of the telegram.
             checksum: Whether it ends in one.
         """
-        found = self.match(text)
-        if found is None:
-            return None
+        text = found.string
         moving = [index for index, field in enumerate(self.fields) if field.kind in _MOVING]
         fields: list[Field] = []
         patterns: list[str] = []

@@ -217,8 +217,9 @@ class Decoder:
 
     def _calm_down(self) -> Calm | None:
         """Expect that what stayed in the telegram before stays; None if something did not, or it came otherwise."""
-        if self._is_calm and self._form is not None and self._text.endswith("\r\n"):
-            self._calm = self._form.calm(self._text, checksum=self._how[0])
+        form, text = self._form, self._text
+        if self._is_calm and form is not None and text.endswith("\r\n") and (found := form.match(text)):
+            self._calm = form.calm(found, checksum=self._how[0])
             if self._calm is not None:
                 self._values = self._calm.values
         return self._calm
@@ -226,11 +227,8 @@ class Decoder:
     def _leave_calm(self) -> None:
         """Go on with the whole form, and with all values of the telegram before."""
         self._calm = None
-        found = None if self._form is None else self._form.match(self._text)
-        if found is None:
-            self._form = None
-        else:
-            self._values = found.groups()
+        found = self._form and self._form.match(self._text)
+        self._form, self._values = (self._form, found.groups()) if found else (None, ())
 
     def _telegram(self, raw: bytes, at: ReceivedAt | None, *, checksum: bool) -> Telegram:
         """Return the telegram that was read."""
