@@ -10,6 +10,7 @@ import pytest
 from p1meter.meter import Reader, ReceivedAt, Rejected, Telegram
 from p1meter.meter.form import Form, forms_of
 from p1meter.meter.telegram import Decoder
+from p1meter.meter.verdict import TELEGRAM_LIMIT
 from tests.fuzz.meaning import long_way
 from tests.meter.twins import TWINS, Twin, block, telegram
 from tests.simulation.checksum import crc16
@@ -199,6 +200,20 @@ def test_a_telegram_without_its_checksum_is_not_taken_for_one_that_has_it() -> N
     found = the_telegram(reader.feed(moved))
 
     assert found.readings["power"].value == Decimal(125)
+
+
+def test_a_telegram_is_no_longer_than_any_for_who_knows_the_meter() -> None:
+    for length in (TELEGRAM_LIMIT, TELEGRAM_LIMIT + 1):
+        filled = "9" * (length - len(DUTCH) + len("240701120000S"))
+        sent = another(DUTCH, {"240701120000S": filled})
+        assert len(sent) == length
+        reader, fresh = calm(DUTCH), Reader()
+
+        found = reader.feed(sent) + reader.close()
+
+        with long_way():
+            assert found == fresh.feed(sent) + fresh.close()
+        assert isinstance(found[0], Telegram) is (length == TELEGRAM_LIMIT)
 
 
 def test_a_checksum_in_small_letters_is_one() -> None:

@@ -52,6 +52,7 @@ from .profiles import Evidence, Profile, detect, is_belgian_version, profile
 from .readings import MBusDevice, Reading, record
 from .slots import RESET_DATE, RESET_TIME, closings, reset_at
 from .values import MAX_COUNT_DIGITS, Clock, are_unsigned, number_with_unit, plain_text
+from .verdict import TELEGRAM_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -189,7 +190,7 @@ class Decoder:
         """
         form, checksum = self._form, self._how[0]
         calm = self._calm or self._calm_down()
-        if form is None or calm is None:
+        if form is None or calm is None or len(raw) > TELEGRAM_LIMIT:
             return None
         text = raw.decode("latin-1")
         found = calm.match(text)
