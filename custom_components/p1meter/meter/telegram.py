@@ -177,6 +177,7 @@ class Decoder:
         fit = asked[1] if asked is not None and asked[0] is raw else self._look_at(sent, (checksum, block))
         if self._calm is not None:
             self._leave_calm()
+        self._is_calm = False
         self._text, self._how, form, values = fit
         reads = self._update if form is self._form else self._read_all
         if form is None or not reads(form, values):
@@ -319,7 +320,6 @@ class Decoder:
         if len(readings) != len(form.blank) or not all(readings.values()):
             return False
         self._keep(form, values, readings, stated=True, unknown_changed=True)
-        self._is_calm = False
         return True
 
     def _read_field(self, field: Field, sent: str, readings: dict[str, Reading]) -> bool:
