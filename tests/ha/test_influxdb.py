@@ -43,10 +43,10 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 @pytest.fixture
 async def influx(tmp_path: Path) -> AsyncGenerator[Influx]:
-    port, other = await free_port(), await free_port()
+    port = await free_port()
     config = tmp_path / "influxdb.conf"
     config.write_text(
-        f'reporting-disabled = true\nbind-address = "127.0.0.1:{other}"\n'
+        'reporting-disabled = true\nbind-address = "127.0.0.1:0"\n'
         f'[meta]\ndir = "{tmp_path}/meta"\n[data]\ndir = "{tmp_path}/data"\nwal-dir = "{tmp_path}/wal"\n'
         f'[http]\nbind-address = "127.0.0.1:{port}"\nauth-enabled = true\nlog-enabled = false\n'
     )
