@@ -19,6 +19,7 @@ import pytest
 from custom_components.p1meter import coordinator, sink_manager, sinks
 from custom_components.p1meter.const import CONF_INTERVAL, CONF_REGISTERS, CONF_REPORTING, DOMAIN
 from custom_components.p1meter.issues import ISSUES
+from custom_components.p1meter.link import LinkState
 from custom_components.p1meter.memory import Slot
 from custom_components.p1meter.sink_manager import SinkManager
 from custom_components.p1meter.sinks import Delivery, SinkStatus, influxdb, server
@@ -429,9 +430,11 @@ async def test_fifty_reloads_leave_nothing_behind(
                 assert await hass.config_entries.async_reload(entry.entry_id)
             await hass.async_block_till_done()
             if number == 4:
-                # Everything has been loaded once.
+                # Everything has been loaded once, and the port is open: no reload waits for that.
+                await until(lambda: entry.runtime_data.link_state is LinkState.CONNECTED)
                 before = held()
         assert entry.runtime_data.sinks.sinks.keys() == options.keys()
+        await until(lambda: entry.runtime_data.link_state is LinkState.CONNECTED)
         # The kernel and the other side take a moment to see that a connection is over.
         with suppress(TimeoutError):
             await until(lambda: held() <= before)
