@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .load_manager import LoadManager
+    from .meter.readings import Step
     from .store import MeterStore
 
 _LOGGER = logging.getLogger(__name__)
@@ -100,6 +101,9 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         super().__init__(hass, _LOGGER, entry, store.memory)
         self.readings: Mapping[str, Reading] = {}
         """What the entities show, by slot id."""
+        self._step: Step | None = None
+        # What was looked at last: what was stated, and what was shown of it.
+        self._looked_at: tuple[object, Mapping[str, Reading]] = (None, {})
         self.counting_since = dt_util.utcnow()
         self.accepted = 0
         self.refused: Counter[Reason] = Counter()
@@ -461,7 +465,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
         verdicts = [self._judged(telegram, wall) for telegram in judged]
         if is_shown:
             self._used = self._heard
-            self.data, self.readings = newest, verdicts[-1].shown
+            self.data, self.readings, self._step = newest, verdicts[-1].shown, verdicts[-1].step
         for verdict in verdicts:
             if verdict.learned or verdict.new:
                 self._take_in(verdict)
@@ -487,11 +491,19 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
             self._tell_news(telegram)
         if self._judge.stranger != self._told_stranger:
             self._tell_stranger()
+        # Nearly always the same is stated as before, and shown of it.
+        stated, shown = self._looked_at
+        self._looked_at = telegram.statements, self.readings
+        if telegram.statements is not stated or self._step is None or self._step.before is not shown:
+            self._look_at_statements(telegram, wall)
+        if self._next is not None:
+            self._tell_waiting(came=True)
+
+    def _look_at_statements(self, telegram: Telegram, wall: datetime) -> None:
+        """Look at a state, and at what meters on the M-Bus have captured."""
         self.watch.shown(self.readings)
         if self._captures.take(self.readings, telegram.time, wall):
             self.store.async_save_soon()
-        if self._next is not None:
-            self._tell_waiting(came=True)
 
     def _tell_waiting(self, *, came: bool) -> None:
         """Tell who waits for the next telegram whether it came."""
@@ -550,7 +562,7 @@ class MeterCoordinator(KeyedCoordinator[Telegram]):
     @callback
     def _due(self, wall: datetime) -> set[str]:
         """Return the slots that are due; at a mark, also what is only written then."""
-        due = self._reporter.due(self.readings, wall)
+        due = self._reporter.due(self.readings, wall, self._step)
         mark = self._reporter.next_due()
         if mark is not None and mark != self._mark:
             self._mark = mark

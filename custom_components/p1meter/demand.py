@@ -130,8 +130,10 @@ class ComputedDemand:
         demand = None
         if believed and isinstance(imported.value, Decimal) and imported.unit in _KILOWATT_HOURS:
             demand = self._meter.feed(imported.value, imported.unit, captured(telegram.time) or wall)
-        if demand != self._reading.value:
+        if demand is not self._reading.value and demand != self._reading.value:
             self._reading = _reading(demand)
+            if verdict.step is not None:
+                verdict.step.moved.append(_DEMAND)
         # The very same one while it does not change: then nobody has to look at it.
         shown[_DEMAND] = self._reading
         if _DEMAND in self._memory.slots:

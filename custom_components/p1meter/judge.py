@@ -5,12 +5,12 @@ Pure: no clock of its own, nothing of Home Assistant.
 
 from dataclasses import replace
 from decimal import Decimal
-from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from .memory import Heard, Memory, Slot, slot_id
 from .meter import REGISTERS, Reading, Telegram
 from .meter.codes import code_of
+from .meter.readings import Step, moved_since
 from .meter.values import captured
 from .own import read_all
 from .roles import ELECTRICITY, Roles
@@ -34,11 +34,13 @@ class Verdict(NamedTuple):
         shown: what the entities show, by slot id.
         new: slots that were never seen before.
         learned: whether the memory changed in a way that is worth keeping at once.
+        step: which of what is shown may be another reading than in the verdict before; None where that is not known.
     """
 
     shown: dict[str, Reading]
     new: list[Slot]
     learned: bool
+    step: Step | None
 
 
 class _Place(NamedTuple):
@@ -85,9 +87,12 @@ class Judge:
         self._known_roles: Mapping[int, str] = {}
         # The telegram before: what was in it, in which order, and what became of it.
         self._layout: tuple[bool, Mapping[int, str], list[str]] | None = None
-        self._readings: list[Reading] = []
-        self._places: list[_Place | None] = []
+        self._keys: list[str] = []
+        self._readings: Mapping[str, Reading] = {}
+        self._unknown: Mapping[str, Reading] = {}
+        self._places: dict[str, _Place | None] = {}
         self._shown: dict[str, Reading] = {}
+        self._handed_out: Mapping[str, Reading] = {}
         self._withholds = False
         # The totals of the electricity meter that are in it.
         self._counting: dict[str, None] = {}
@@ -116,34 +121,49 @@ class Judge:
             ours, learned, roles = self._look_who(telegram, wall)
             self._who = telegram.statements if ours and not learned and self._roles.is_settled else _NOBODY
             self._known_roles = roles
-        keys = [*telegram.readings, *telegram.unknown]
-        readings = [*telegram.readings.values(), *telegram.unknown.values()]
+        readings, unknown, step = telegram.readings, telegram.unknown, telegram.step
+        # Nearly every telegram says itself what is another reading than in the one before.
+        told = None
+        if step is not None and step.before is self._readings and unknown is self._unknown:
+            told = step.moved
+        else:
+            self._keys = [*readings, *unknown]
         new: list[Slot] = []
-        layout = (ours, roles, keys)
-        # Nearly every telegram has what the one before had, and a line that is as it was gives the very same reading:
-        # there is nothing to decide about it, unless something else is shown in its place, which may be over by now.
+        layout = (ours, roles, self._keys)
+        # A line that is as it was gives the very same reading: there is nothing to decide about it, unless something
+        # else is shown in its place, which may be over by now.
         is_known = layout == self._layout and not (learned or self._withholds)
+        sent = readings if is_known and told is not None else {**readings, **unknown}
         if not is_known:
+            moved = self._keys
             self._layout = layout
-            self._places = [self._place(reading, roles, new, ours=ours) for reading in readings]
+            self._places = {key: self._place(reading, roles, new, ours=ours) for key, reading in sent.items()}
             self._shown, self._withholds, self._counting = {}, False, {}
-        before: Iterable[Reading | None] = self._readings if is_known else repeat(None, len(readings))
-        self._readings = readings
-        shown = self._shown
-        for place, reading, last in zip(self._places, readings, before, strict=True):
-            if reading is last or place is None:
+        elif told is None:
+            moved = [*moved_since(self._readings, readings), *moved_since(self._unknown, unknown)]
+        else:
+            moved = told
+        self._readings, self._unknown = readings, unknown
+        shown, places = self._shown, self._places
+        names: list[str] = []
+        for key in moved:
+            if (place := places[key]) is None:
                 continue
+            reading = sent[key]
             name, unit, number, is_total, is_ours = place
             if reading.value is not None and (reading.unit != unit or isinstance(reading.value, Decimal) is not number):
                 self._learn_kind(name, reading)
                 learned = True
             shown[name] = self._believable(name, reading, heard, ours=is_ours) if is_total else reading
+            names.append(name)
         if ours:
             memory.heard.update(dict.fromkeys(self._counting, heard))
-        shown = shown.copy()
+        before, shown = self._handed_out, shown.copy()
+        self._handed_out = shown
         if self._own and ours:
             shown.update(self._read_own(telegram, roles, heard))
-        return tuple.__new__(Verdict, (shown, new, learned or bool(new) or len(memory.joints) > joints))
+        shown_step = tuple.__new__(Step, (before, names)) if is_known and not self._own else None
+        return tuple.__new__(Verdict, (shown, new, learned or bool(new) or len(memory.joints) > joints, shown_step))
 
     def _place(self, reading: Reading, roles: Mapping[int, str], new: list[Slot], *, ours: bool) -> _Place | None:
         """Return what becomes of a reading, None if nothing; a slot that was never seen before is added to `new`."""

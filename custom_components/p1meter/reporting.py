@@ -16,11 +16,14 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from .meter import REGISTERS, Reading
+from .meter.readings import moved_since
 from .meter.values import UNITS, factor
 from .own import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .meter.readings import Step
 
 # Home Assistant makes its short-term statistics of five minutes each: what is written before a mark counts there (s).
 _PERIOD: Final = 300.0
@@ -358,7 +361,6 @@ class Reporter:
         self._rules = None if numbers is None else _Rules(numbers)
         self._values: dict[str, _Value] = {}
         self._last: Mapping[str, Reading] = {}
-        self._order: list[str] = []
         self._together: list[str] = []
         self._heard: float | None = None
         self._gaps: deque[float] = deque(maxlen=_GAPS_KEPT)
@@ -367,13 +369,14 @@ class Reporter:
         self._next_due: datetime | None = None
         self._wake = inf
 
-    def due(self, readings: Mapping[str, Reading], wall: datetime) -> set[str]:
+    def due(self, readings: Mapping[str, Reading], wall: datetime, step: Step | None = None) -> set[str]:
         """Return the keys whose state is to be written now, and take them as written.
 
         Args:
             readings: all readings of the newest telegram, under any keys as long as they stay the same; when the
                 moment of `next_due` comes without a telegram, those of the one before. They do not change afterwards.
             wall: the time, aware.
+            step: which of them may be others than those of a telegram before, where that is known.
         """
         now = wall.timestamp()
         if self._heard is not None and self._heard - now > _SLEWED:
@@ -385,12 +388,13 @@ class Reporter:
         gap = self._gap
         self._heard = now
         last, self._last = self._last, readings
+        moved = step.moved if step is not None and step.before is last else moved_since(last, readings)
         if self._rules is None:
             self._pass_mark(now, gap)
-            due = {key for key, reading in readings.items() if not _is_known(last.get(key), reading)}
+            due = {key for key in moved if (known := last.get(key)) is None or not _is_same(known, readings[key])}
             due.update(last.keys() - readings.keys())
             return due
-        due = set() if readings is last else self._changed(self._rules, last, before, now, gap)
+        due = self._changed(self._rules, moved, before, now, gap)
         if now >= self._wake:
             due |= self._woken(now, gap)
         due |= self._pass_mark(now, gap)
@@ -417,20 +421,17 @@ class Reporter:
         self._gaps.clear()
         self._gap = 0.0
         self._last = {}
-        self._order = []
         self._heard = None
         self._wake = inf
 
-    def _changed(self, rules: _Rules, last: Mapping[str, Reading], before: float, now: float, gap: float) -> set[str]:
-        """Return what the newest telegram makes due; what is the same as in the one before is not looked at."""
+    def _changed(self, rules: _Rules, moved: list[str], before: float, now: float, gap: float) -> set[str]:
+        """Return what the newest telegram makes due, of the readings that are others than in the one before."""
         due: set[str] = set()
         values = self._values
         readings = self._last
-        order, self._order = self._order, list(readings)
-        lasts = last.values() if order == self._order else map(last.get, readings)
-        for (key, reading), known in zip(readings.items(), lasts, strict=True):
-            if reading is known:
-                continue
+        # Most are the very same as in the telegram before, and nothing is to be decided about them.
+        for key in moved:
+            reading = readings[key]
             value = values.get(key)
             # Most of what changes is noise, or a total that has hardly grown: that must cost next to nothing.
             if (
@@ -489,7 +490,3 @@ def _next_mark(now: float) -> float:
 
 def _is_same(one: Reading, other: Reading) -> bool:
     return one.value == other.value and one.unit == other.unit
-
-
-def _is_known(before: Reading | None, reading: Reading) -> bool:
-    return before is reading or (before is not None and _is_same(before, reading))

@@ -186,7 +186,7 @@ class Watch:
 
     @callback
     def shown(self, readings: Mapping[str, Reading]) -> None:
-        """Look at what every telegram tells."""
+        """Look at what a telegram states."""
         breaker = readings.get(_BREAKER)
         if breaker is not None and breaker.value == "ready_for_reconnection":
             self._issues.show(ISSUE_RECONNECT)

@@ -16,6 +16,7 @@ from custom_components.p1meter import coordinator
 from custom_components.p1meter.const import DOMAIN, ISSUE_METER_REPLACED, ISSUE_NO_TELEGRAMS, issue_id
 from custom_components.p1meter.meter import Reason
 from tests.compose import ELECTRICITY_ID, compose, nl5
+from tests.simulation.household import ZONE
 
 from .conftest import Say, SetUp, WallClock, get, read, states, until
 
@@ -385,6 +386,26 @@ async def test_what_the_new_meter_sends_besides_gets_its_entity_with_it(
     meter.adopt_meter()
     await hass.async_block_till_done()
     assert state(hass, "sensor.iskra_am550_frequency") == "50.01"
+
+
+async def test_what_a_gas_meter_that_comes_with_it_has_captured_is_looked_at(
+    hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say, wall_clock: WallClock
+) -> None:
+    """Its telegrams have said the same all the time; but until then they were another meter's."""
+    hass.config_entries.async_update_entry(entry, unique_id=None)
+    meter = await set_up(nl5({"0-1:24.1.0": None, "0-1:96.1.0": None, "0-1:24.2.1": None}))
+    new = {"0-0:96.1.1": f"({OTHER_ID.encode().hex()})", "0-1:24.2.1": "(261121120000W)(02569.646*m3)"}
+
+    async def say_it_again() -> None:
+        wall_clock.tick(1)
+        await say(nl5({**new, "0-0:1.0.0": f"({wall_clock.now.astimezone(ZONE):%y%m%d%H%M%S}W)"}))
+
+    for _ in range(5):
+        await say_it_again()
+    assert meter.memory.captures == {}
+    meter.adopt_meter()
+    await say_it_again()
+    assert meter.memory.captures["gas_gas"].at == datetime(2026, 11, 21, 11, 0, tzinfo=UTC)
 
 
 async def test_without_another_meter_there_is_nothing_to_take_over(

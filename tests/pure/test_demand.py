@@ -190,6 +190,28 @@ def test_a_demand_that_has_not_changed_is_the_very_same() -> None:
     assert house.hear(dutch("261121130003", "004512.346")).shown["electricity_demand_current"] is grown
 
 
+def test_who_looks_at_nothing_but_what_moved_sees_the_demand_move() -> None:
+    house, reader = House(), Reader()
+    told = []
+    before: Verdict | None = None
+    for time, low in (
+        *((f"2611211259{second}", "004512.345") for second in (57, 58, 59)),
+        ("261121130000", "004512.345"),
+        ("261121130730", "004512.545"),
+        ("261121130731", "004512.545"),
+    ):
+        (telegram,) = reader.feed(dutch(time, low))
+        assert isinstance(telegram, Telegram)
+        verdict = house.demand.add_to(house.judge.judge(telegram, NOON), telegram, NOON)
+        if before is not None and verdict.step is not None:
+            moved = {slot for slot, one in verdict.shown.items() if one is not before.shown[slot]}
+            assert moved == set(verdict.step.moved)
+            told.append("electricity_demand_current" in moved)
+        before = verdict
+    # It is not known, begins with the hour, has grown, and stays.
+    assert told[-4:] == [False, True, True, False]
+
+
 def test_a_meter_that_sends_it_is_believed() -> None:
     verdict = House().hear(nl5({"1-0:1.4.0": "(01.234*kW)"}))
     assert verdict.shown["electricity_demand_current"].value == Decimal("1.234")

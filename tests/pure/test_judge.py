@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,8 +12,12 @@ from p1meter.judge import Judge, Verdict
 from p1meter.memory import Joint, Memory, Slot
 from p1meter.meter import Obis, Reader, Telegram
 from p1meter.own import OwnRegister
+from p1meter.reporting import Reporter
 from tests.compose import ELECTRICITY_ID, GAS_ID, NL5, compose, nl5
 from tests.simulation.objects import stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 OTHER_ID = "E0047000099999999"
@@ -117,10 +123,27 @@ class Line:
         self.judge = Judge(self.memory)
         self._reader = Reader()
 
-    def hear(self, changes: dict[str, str | None], seconds: float) -> Verdict:
+    def read(self, changes: Mapping[str, str | None]) -> Telegram:
         (item,) = self._reader.feed(nl5(changes))
         assert isinstance(item, Telegram)
-        return self.judge.judge(item, NOON + timedelta(seconds=seconds))
+        return item
+
+    def hear(self, changes: dict[str, str | None], seconds: float) -> Verdict:
+        return self.judge.judge(self.read(changes), NOON + timedelta(seconds=seconds))
+
+
+TROUBLES: list[Callable[[Random, int], dict[str, str | None]]] = [
+    lambda random, _: {"1-0:1.7.0": f"({random.randrange(5):02}.{random.randrange(1000):03}*kW)"},
+    lambda random, _: {"1-0:32.7.0": f"({random.randrange(2200, 2400) / 10:05.1f}*V)"},
+    lambda _, second: {"1-0:1.8.1": f"(004513.{second:03}*kWh)"},
+    lambda random, _: {"1-0:1.8.1": f"({random.choice([1, 4512]):06}.000*kWh)"},
+    lambda random, _: {"0-0:96.14.0": f"(000{random.choice('12')})"},
+    lambda random, _: {"0-0:96.1.1": OTHER if random.random() < 0.5 else NL5["0-0:96.1.1"]},
+    lambda random, _: {"0-1:24.2.1": f"(2611211{random.randrange(3)}0000W)(0{random.randrange(2569, 2571)}.646*m3)"},
+    lambda random, _: {"1-0:99.1.0": random.choice([None, "(00.250*kW)", "(00.300*kW)", "(00.300*W)"])},
+    lambda random, _: {"1-0:21.7.0": random.choice(["()", "(01.000*kW)"])},
+]
+TROUBLE_WEIGHTS = [60, 60, 10, 1, 1, 1, 1, 1, 1]
 
 
 def test_what_has_not_changed_is_the_very_same() -> None:
@@ -136,6 +159,71 @@ def test_what_has_not_changed_is_the_very_same() -> None:
     third = line.hear({"1-0:1.7.0": "(02.001*kW)"}, 2)
     assert list(third.shown) == list(first.shown)
     assert value(third, "electricity_power") == Decimal(2001)
+
+
+def test_who_has_seen_what_was_shown_is_told_what_to_look_at() -> None:
+    line = Line()
+    for second in range(2):
+        line.hear({}, second)
+    before = line.hear({}, 2)
+    assert before.step is not None
+    assert before.step.moved == []
+    now = line.hear({"1-0:1.7.0": "(02.000*kW)", "1-0:99.1.0": None}, 3)
+    assert now.step is not None
+    assert now.step.before is before.shown
+    assert set(now.step.moved) == {"electricity_power", "electricity_power_import"}
+    # Another one is shown in the place of what was sent.
+    held = line.hear({"1-0:1.8.1": "(000001.000*kWh)"}, 4)
+    assert held.step is not None
+    assert {"electricity_import_tariff_1", "electricity_import_total"} < set(held.step.moved)
+    assert line.hear({"1-0:99.1.0": "(00.250*kW)"}, 5).step is None
+
+
+def test_what_moved_since_a_telegram_that_was_not_judged_does_not_count() -> None:
+    line = Line()
+    for second in range(3):
+        line.hear({}, second)
+    moved = {"1-0:1.7.0": "(02.000*kW)"}
+    line.read(moved)
+    newest = line.read(moved)
+    assert newest.step is not None
+    assert newest.step.moved == []
+    assert value(line.judge.judge(newest, NOON), "electricity_power") == Decimal(2000)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_telegram_says_of_what_moved_changes_nothing(seed: int) -> None:
+    """The same telegrams to one who is told and to one who has to compare: with telegrams left out."""
+    random = Random(seed)
+    reader = Reader()
+    told, compares = Memory(), Memory()
+    register = OwnRegister(id="sum", code=Obis.parse("1.8.1"), name="sum", kind="number", unit="kWh")
+    own = [register] if seed % 4 == 0 else []
+    judges = [Judge(memory, own) for memory in (told, compares)]
+    reporters = [Reporter(), Reporter()]
+    changes: dict[str, str | None] = {}
+    steps = 0
+    for second in range(300):
+        for change in random.choices(TROUBLES, weights=TROUBLE_WEIGHTS, k=2):
+            changes |= change(random, second)
+        changes["0-0:1.0.0"] = f"({stamp(NOON + timedelta(seconds=second))})"
+        (telegram,) = reader.feed(nl5(changes))
+        assert isinstance(telegram, Telegram)
+        if random.random() < 0.05:
+            continue
+        wall = NOON + timedelta(seconds=second)
+        verdict, other = (
+            judge_.judge(one, wall)
+            for judge_, one in zip(judges, (telegram, replace(telegram, step=None)), strict=True)
+        )
+        assert verdict[:3] == other[:3]
+        assert list(verdict.shown) == list(other.shown)
+        assert told.to_json() == compares.to_json()
+        if random.random() < 0.05:
+            continue
+        steps += telegram.step is not None and verdict.step is not None
+        assert reporters[0].due(verdict.shown, wall, verdict.step) == reporters[1].due(other.shown, wall)
+    assert steps > 30 or own
 
 
 def test_a_total_that_fell_and_stays_where_it_is_is_believed_in_time() -> None:

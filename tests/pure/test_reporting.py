@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from p1meter.meter import Reading
+from p1meter.meter.readings import Step
 from p1meter.reporting import BALANCED, ECONOMY, Numbers, Policy, Reporter, numbers_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,22 @@ def test_what_did_not_change_is_not_written() -> None:
     readings = telegram(power=("123", "W"), import_total=("1.000", "kWh"))
     assert feed(Reporter(), readings, dict(readings)) == set()
     assert feed(Reporter(), readings, telegram(power=("123", "W"), import_total=("1.000", "kWh"))) == set()
+
+
+def test_what_moved_since_the_telegram_before_is_all_that_is_looked_at() -> None:
+    first = {**telegram(power=("300", "W"), voltage_l1=("230.0", "V")), "tariff": reading("tariff", "low")}
+    then = {**first, **telegram(power=("800", "W")), "tariff": reading("tariff", "normal")}
+    reporter = Reporter()
+    reporter.due(first, NOON)
+    assert reporter.due(then, NOON + SECOND, Step(first, ["tariff"])) == {"tariff"}
+
+
+def test_what_moved_since_another_telegram_than_the_one_before_does_not_count() -> None:
+    first, missed = telegram(power=("300", "W")), telegram(power=("800", "W"))
+    reporter = Reporter()
+    reporter.due(first, NOON)
+    # The one in between was not looked at; the newest is as it was.
+    assert reporter.due(dict(missed), NOON + 2 * SECOND, Step(missed, [])) == {"power"}
 
 
 @pytest.mark.parametrize(

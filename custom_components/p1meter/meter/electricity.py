@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from .lines import Object
+    from .readings import Way
     from .slots import Closings
 
 TELEGRAM_TIME = "telegram_time"
@@ -206,28 +207,33 @@ def closed(closings: Closings) -> Iterator[Reading]:
             yield Reading(LAST_MONTH[one.key], one.value, one.unit, one.at, one.obis, None)
 
 
-def net(key: str, profile: Profile, readings: Mapping[str, Reading]) -> Reading | None:
-    """Return a net power in W, + from the grid, of the import and export in the same telegram; None if unknown.
+def net(key: str, profile: Profile) -> Way:
+    """Return how a net power in W, + from the grid, is computed of import and export; None where it is unknown.
 
     A two-way meter has one register for both (EasyMeter Q3D). What is below zero is the net power on any meter.
     """
     import_key, export_key = NET[key]
-    imported, exported = readings.get(import_key), readings.get(export_key)
-    if imported is None:
-        return None
-    drawn, unit = imported.value, imported.unit
-    if not isinstance(drawn, Decimal):
-        return None
-    if drawn.is_signed() or (exported is None and profile.two_way):
-        watts = drawn * _WATTS[unit]
-    elif exported is None or not isinstance(exported.value, Decimal):
-        return None
-    elif exported.unit == unit:
-        watts = (drawn - exported.value) * _WATTS[unit]
-    else:
-        watts = drawn * _WATTS[unit] - exported.value * _WATTS[exported.unit]
-    # Adding 0 writes 4000, not 4.00E+3.
-    return Reading(key, watts + _ZERO, "W", None, None, None)
+    two_way = profile.two_way
+
+    def way(readings: Mapping[str, Reading]) -> Reading | None:
+        imported, exported = readings.get(import_key), readings.get(export_key)
+        if imported is None:
+            return None
+        drawn, unit = imported.value, imported.unit
+        if not isinstance(drawn, Decimal):
+            return None
+        if drawn.is_signed() or (exported is None and two_way):
+            watts = drawn * _WATTS[unit]
+        elif exported is None or not isinstance(exported.value, Decimal):
+            return None
+        elif exported.unit == unit:
+            watts = (drawn - exported.value) * _WATTS[unit]
+        else:
+            watts = drawn * _WATTS[unit] - exported.value * _WATTS[exported.unit]
+        # Adding 0 writes 4000, not 4.00E+3.
+        return Reading(key, watts + _ZERO, "W", None, None, None)
+
+    return way
 
 
 def addends(key: str, ever_sent: Collection[str]) -> Sequence[str]:
@@ -236,18 +242,22 @@ def addends(key: str, ever_sent: Collection[str]) -> Sequence[str]:
     return [] if key in ever_sent or parts[:2] != list(TOTALS[key][:2]) else parts
 
 
-def total(key: str, parts: Sequence[str], readings: Mapping[str, Reading]) -> Reading | None:
-    """Return the sum of the tariffs; None unless all of them are in this telegram."""
-    value = None
-    unit = None
-    for part in parts:
-        reading = readings.get(part)
-        if reading is None or not isinstance(reading.value, Decimal):
-            return None
-        if value is None:
-            value, unit = reading.value, reading.unit
-        elif unit == reading.unit:
-            value += reading.value
-        else:
-            return None
-    return None if value is None else Reading(key, value, unit, None, None, None)
+def total(key: str, parts: Sequence[str]) -> Way:
+    """Return how the sum of the tariffs is computed; None unless all of them are in this telegram."""
+
+    def way(readings: Mapping[str, Reading]) -> Reading | None:
+        value = None
+        unit = None
+        for part in parts:
+            reading = readings.get(part)
+            if reading is None or not isinstance(reading.value, Decimal):
+                return None
+            if value is None:
+                value, unit = reading.value, reading.unit
+            elif unit == reading.unit:
+                value += reading.value
+            else:
+                return None
+        return None if value is None else Reading(key, value, unit, None, None, None)
+
+    return way

@@ -15,7 +15,7 @@ from .codes import CHECKED, PARTS_OF_TIME, Code
 from .electricity import NET, TELEGRAM_TIME, TOTALS, reader_of_text
 from .lines import BELGIAN_VERSION, SPECIAL, VERSION, line_end, regular
 from .mbus import valve_state
-from .readings import MBusDevice, Reading, record
+from .readings import MBusDevice, Reading, Way, record
 from .values import hexadecimal_serial
 
 if TYPE_CHECKING:
@@ -62,9 +62,6 @@ _IS_COUNT = re.compile(_COUNT).fullmatch
 # A house has a few meters; each takes some ten kilobytes.
 _MOST_IDENTS = 32
 _MOST_FORMS = 4
-
-type Way = Callable[[Mapping[str, Reading]], Reading | None]
-"""How one reading is computed from others."""
 
 
 @record
@@ -182,7 +179,7 @@ class Form:
         pattern = f"{''.join(patterns)}!{'[0-9A-Fa-f]{4}' if checksum else ''}\r\n"
         match = re.compile(pattern, re.DOTALL).fullmatch
         again = match(text)
-        return None if again is None else Calm(match, fields, again.groups())
+        return None if again is None else Calm(match, fields, self.ways, checksum, again.groups())
 
     def devices(self, readings: Mapping[str, Reading]) -> dict[int, MBusDevice]:
         """Return the M-Bus meters that are read by their lines."""
@@ -202,11 +199,15 @@ class Calm:
     Attributes:
         match: Fits such a telegram, with a group for each value that moves and for each stretch of what may not.
         fields: What the groups are; of a stretch, the first field in it.
+        ways: How readings are computed from others.
+        checksum: Whether it ends in one.
         values: What the groups were.
     """
 
     match: Callable[[str], re.Match[str] | None]
     fields: Sequence[Field]
+    ways: Mapping[str, Way]
+    checksum: bool
     values: tuple[str, ...]
 
 

@@ -35,9 +35,11 @@ class Reader:
         """Take what was received at `at`; return, in order, the telegrams that became whole and what was refused."""
         self._at = at
         if data.endswith(b"\n"):
-            telegram = self._decoder.again(self._finder.since(data), at)
+            whole = self._finder.since(data)
+            telegram = self._decoder.again(whole, at)
             if telegram is not None:
-                self._finder.start_anew()
+                if whole is not data:
+                    self._finder.start_anew()
                 return [telegram]
         return self._decode(self._finder.feed(data))
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, dataclass_transform
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from .obis import Obis
 
 type Value = Decimal | datetime | str | int | None
@@ -42,6 +44,27 @@ class Reading:
     at: datetime | None
     obis: Obis | None
     channel: int | None
+
+
+type Way = Callable[[Mapping[str, Reading]], Reading | None]
+"""How one reading is computed from others of the same telegram; None where it cannot be."""
+
+
+class Step(NamedTuple):
+    """What there is to look at for whoever has seen the readings before: most are the very same.
+
+    Attributes:
+        before: The readings before, under the same keys.
+        moved: The keys of those that may be others now.
+    """
+
+    before: Mapping[str, Reading]
+    moved: list[str]
+
+
+def moved_since(before: Mapping[str, Reading], readings: Mapping[str, Reading]) -> list[str]:
+    """Return the keys under which there is another reading than before, or one for the first time."""
+    return [key for key, reading in readings.items() if reading is not before.get(key)]
 
 
 class MBusDevice(NamedTuple):
