@@ -123,7 +123,7 @@ class Listener:
 
 @asynccontextmanager
 async def mosquitto(folder: Path) -> AsyncGenerator[Broker]:
-    broker = Broker(folder, await free_port())
+    broker = Broker(folder, free_port())
     await broker.start()
     try:
         yield broker

@@ -464,7 +464,7 @@ async def test_an_address_that_is_wrong_is_asked_again(
     hass: HomeAssistant, entry: MockConfigEntry, influx: Influx
 ) -> None:
     form = await open_step(hass, entry, "influxdb")
-    form = await fill_in(hass, form, version="1", url=f"http://127.0.0.1:{await free_port()}", interval=30)
+    form = await fill_in(hass, form, version="1", url=f"http://127.0.0.1:{free_port()}", interval=30)
     form = await fill_in(hass, form, database="energy", user="meter", password=PASSWORD)
     assert form["step_id"] == "influxdb"
     assert form["errors"] == {"url": "influxdb_unreachable"}
@@ -542,7 +542,7 @@ async def test_a_port_is_opened_changed_and_closed(hass: HomeAssistant, entry: M
     form = await open_step(hass, entry, "server")
     assert "without a password" in said(form, "options")
     assert suggested(form) == {"enabled": False, "host": "127.0.0.1", "port": 8088, "max_clients": 5}
-    port = await free_port()
+    port = free_port()
     await fill_in(hass, form, enabled=True, port=float(port))
     assert kept(entry) == {"server": {"port": port}}
     form = await open_step(hass, entry, "server")
@@ -570,7 +570,7 @@ async def test_a_port_that_another_program_has(hass: HomeAssistant, entry: MockC
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "", " "])
 async def test_an_address_that_is_not_ours(hass: HomeAssistant, entry: MockConfigEntry, host: str) -> None:
     form = await open_step(hass, entry, "server")
-    form = await fill_in(hass, form, enabled=True, port=await free_port(), host=host)
+    form = await fill_in(hass, form, enabled=True, port=free_port(), host=host)
     assert form["errors"] == {"host": "not_our_address"}
     # It can be closed in spite of it.
     assert (await fill_in(hass, form, enabled=False))["type"] is FlowResultType.CREATE_ENTRY
@@ -589,7 +589,7 @@ async def _denied(sink: server.ServerSink) -> bool:
 
 @pytest.mark.usefixtures("socket_enabled", "everything_unloaded")
 async def test_our_own_port_is_not_in_our_way(hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp) -> None:
-    port = await free_port()
+    port = free_port()
     hass.config_entries.async_update_entry(entry, options={"server": {"port": port}})
     await set_up()
     # It listens there meanwhile.

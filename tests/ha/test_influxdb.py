@@ -43,7 +43,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 @pytest.fixture
 async def influx(tmp_path: Path) -> AsyncGenerator[Influx]:
-    port = await free_port()
+    port = free_port()
     config = tmp_path / "influxdb.conf"
     config.write_text(
         'reporting-disabled = true\nbind-address = "127.0.0.1:0"\n'
@@ -405,7 +405,7 @@ async def test_the_end_does_not_wait_for_a_server_that_is_away(
 
     async with answering(silent) as url:
         tasks = asyncio.all_tasks()
-        where = url if away == "silent" else f"http://127.0.0.1:{await free_port()}"
+        where = url if away == "silent" else f"http://127.0.0.1:{free_port()}"
         started = hass.loop.time()
         async with sink_of(hass, InfluxSettings(url=where, database="p1meter")) as sink:
             sink.take(at(0))

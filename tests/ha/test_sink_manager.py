@@ -405,7 +405,7 @@ async def test_fifty_reloads_leave_nothing_behind(
     hass: HomeAssistant, entry: MockConfigEntry, set_up: SetUp, say: Say, influx: str, tmp_path: Path
 ) -> None:
     hass.config.config_dir = str(tmp_path)
-    port = await free_port()
+    port = free_port()
     options: dict[str, Any] = {
         "journal": {"folder": "house", "interval": 0},
         "latest_file": {"path": str(tmp_path / "p1meter" / "telegram"), "interval": 0},
@@ -448,7 +448,7 @@ async def test_what_is_chosen_while_the_entry_is_set_up_counts(
     """A second dialog may be sent off before what the first has changed is at work."""
     await set_up()
     real = SinkManager.async_start
-    chosen = {"server": {"port": await free_port()}}
+    chosen = {"server": {"port": free_port()}}
 
     async def slow_start(self: SinkManager) -> None:
         await real(self)

@@ -40,7 +40,7 @@ async def test_a_telegram_that_waits_takes_no_more_than_its_words(
     hass: HomeAssistant, make: Callable[[HomeAssistant, int], Sink], most: int
 ) -> None:
     """In octets; as the objects that were read of it, it took 10,600 and 1,900."""
-    sink = make(hass, await free_port())
+    sink = make(hass, free_port())
     await sink.async_start()
     # What is made once: plans, forms, words.
     for second in range(5):

@@ -7,6 +7,8 @@ import fcntl
 import importlib
 import os
 from pathlib import Path
+from random import SystemRandom
+import socket
 import termios
 import tty
 from typing import TYPE_CHECKING, Any
@@ -135,10 +137,18 @@ async def server(handler: Handler) -> AsyncIterator[int]:
         listening.close_clients()
 
 
-async def free_port() -> int:
+# Below what the system itself hands out (from 32768 on) to who connects meanwhile, or asks for any port.
+_PORTS = range(20_000, 26_000)
+
+
+def free_port() -> int:
     """The number of a port that nobody listens on."""
-    async with server(lambda _reader, writer: writer.close()) as port:
-        return port
+    while True:
+        port = SystemRandom().choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class SerialServer:

@@ -70,7 +70,7 @@ class Server:
 @asynccontextmanager
 async def ser2net(device: str, folder: Path, *, rfc2217: bool, which: str = "ser2net") -> AsyncIterator[Server]:
     """ser2net in front of a device, at 300 8N1 until a client says otherwise: to a plain socket, or by RFC 2217."""
-    port = await free_port()
+    port = free_port()
     config = folder / f"ser2net-{port}.yaml"
     config.write_text(
         "connection: &meter\n"

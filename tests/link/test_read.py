@@ -429,6 +429,6 @@ async def test_stopping_before_anything_came_is_no_telegram(cable: Cable) -> Non
 
 
 def test_an_address_that_refuses_is_no_telegram() -> None:
-    status, _, errors = read(f"socket://127.0.0.1:{asyncio.run(free_port())}")
+    status, _, errors = read(f"socket://127.0.0.1:{free_port()}")
     assert status == 1
     assert "Connect call failed" in errors

@@ -242,5 +242,5 @@ async def test_a_proxy_that_is_looked_for_in_the_wrong_place(cable: Cable, tmp_p
             await open_transport(f"esphome://127.0.0.1:{server.port}/?port_name=P1", LineSettings())
     assert refused.value.kind is TransportErrorKind.NO_PROXY
     with pytest.raises(TransportError) as refused:
-        await open_transport(f"esphome://127.0.0.1:{await free_port()}/?port_name=P1", LineSettings())
+        await open_transport(f"esphome://127.0.0.1:{free_port()}/?port_name=P1", LineSettings())
     assert refused.value.kind is TransportErrorKind.UNREACHABLE

@@ -187,7 +187,7 @@ async def test_a_port_that_another_program_holds(cable: Cable) -> None:
 
 
 async def test_a_gateway_that_refuses_and_comes_back() -> None:
-    number = await free_port()
+    number = free_port()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(telegram(7))

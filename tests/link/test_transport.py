@@ -305,7 +305,7 @@ async def test_an_address_that_cannot_be_understood_is_said(address: str) -> Non
 @pytest.mark.parametrize("scheme", ["socket", "tcp", "rfc2217"])
 async def test_an_address_that_refuses(scheme: str) -> None:
     with pytest.raises(TransportError) as caught:
-        await open_transport(f"{scheme}://127.0.0.1:{await free_port()}", EIGHT_BITS)
+        await open_transport(f"{scheme}://127.0.0.1:{free_port()}", EIGHT_BITS)
     assert caught.value.kind is TransportErrorKind.UNREACHABLE
 
 

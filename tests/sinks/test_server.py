@@ -61,7 +61,7 @@ def keys_of(system: str) -> DecryptionKeys | None:
 @asynccontextmanager
 async def serving(**settings: Any) -> AsyncGenerator[tuple[ServerSink, int]]:
     """A server that listens, and its port."""
-    port = settings.pop("port", None) or await free_port()
+    port = settings.pop("port", None) or free_port()
     sink = ServerSink(ServerSettings(**{"host": HOME, "port": port, **settings}))
     await sink.async_start()
     try:
@@ -487,7 +487,7 @@ async def test_two_that_bound_at_the_same_time(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_the_port_is_free_at_once_over_fifty_reloads() -> None:
-    port = await free_port()
+    port = free_port()
     async with serving(port=port) as (sink, _), listening(sink, port):
         sink.take(deliver(telegram()))
     files = open_files()
