@@ -526,6 +526,8 @@ async def test_killed_while_it_switches_a_load(house: House) -> None:
     """While its own integration does not know how the load is, it says so and touches nothing; then it goes on."""
     entity_id = f"switch.{CONTACTOR.lower().replace(' ', '_')}"
     first = {"entity_id": entity_id, "name": "Boiler", "kind": "relay", "power": BOILER_W, "rank": 1}
+    # Around noon the household has sun of its own: not before somebody listens.
+    house.lapse.household.extra = SUN_W
     await house.client.act("switch", "turn_off", entity_id=entity_id)
     await add_load(house.client, house.entry_id, first, {})
     await house.back()
